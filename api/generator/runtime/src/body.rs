@@ -1,0 +1,139 @@
+//! Reading and decoding request bodies.
+
+use crate::{Application, Decoder, Errors, Model, Operation, Rejection, Request};
+use bytes::Bytes;
+use http::header;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::{Map, Value, error::Category};
+use std::time::Duration;
+
+/// Bounds on a request body.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub body_bytes: usize,
+    /// From the end of the headers to the last byte of the body.
+    pub body_time: Duration,
+}
+
+/// Where and why JSON text could not be read. Never holds the text itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MalformedJson {
+    pub fault: JsonFault,
+    /// 1-based.
+    pub line: usize,
+    /// 1-based, in characters.
+    pub column: usize,
+    /// 0-based, in characters from the start of the body.
+    pub offset: usize,
+}
+
+/// The kinds of fault that dialects tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonFault {
+    UnexpectedEnd,
+    TrailingComma,
+    NotUtf8,
+    UnexpectedCharacter,
+}
+
+impl MalformedJson {
+    fn new(error: &serde_json::Error, body: &[u8]) -> Self {
+        let fault = match error.classify() {
+            Category::Eof => JsonFault::UnexpectedEnd,
+            _ if error.to_string().starts_with("trailing comma") => JsonFault::TrailingComma,
+            _ => JsonFault::UnexpectedCharacter,
+        };
+        let line_start: usize =
+            body.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
+        // serde_json counts bytes up to and including the offending one.
+        let at = match fault {
+            JsonFault::UnexpectedEnd => body.len(),
+            _ => (line_start + error.column()).saturating_sub(1).min(body.len()),
+        };
+        let characters = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().count();
+        let line_start = line_start.min(at);
+        Self {
+            fault,
+            line: error.line().max(1),
+            column: characters(body.get(line_start..at).unwrap_or_default()) + 1,
+            offset: characters(body.get(..at).unwrap_or_default()),
+        }
+    }
+
+    fn not_utf8(error: std::str::Utf8Error, body: &[u8]) -> Self {
+        let valid = body.get(..error.valid_up_to()).unwrap_or_default();
+        let text = String::from_utf8_lossy(valid);
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        Self {
+            fault: JsonFault::NotUtf8,
+            line: text.matches('\n').count() + 1,
+            column: last.chars().count() + 1,
+            offset: text.chars().count(),
+        }
+    }
+}
+
+/// Reads the body into `T`. An absent body counts as `{}`, so that the answer names what is missing.
+///
+/// # Errors
+/// The [`Rejection`] of the first step that fails: media type, size and time, JSON, fields.
+pub async fn read_model<A: Application, T: Model>(
+    app: &A,
+    op: &'static Operation,
+    request: Request,
+) -> Result<T, Rejection> {
+    let body = read_bytes(app.limits(), op, request).await?;
+    let value = if body.is_empty() { Value::Object(Map::new()) } else { parse(&body)? };
+    let Value::Object(map) = value else { return Err(Rejection::NotAnObject(value)) };
+    let map = check(app.decoder(op), T::FIELDS, map).map_err(Rejection::Body)?;
+    serde_json::from_value(Value::Object(map)).map_err(|_| {
+        // The decoder let a value through that the type refuses: it is the body's fault all the same.
+        Rejection::NotAnObject(Value::Null)
+    })
+}
+
+fn parse(body: &[u8]) -> Result<Value, Rejection> {
+    if let Err(error) = std::str::from_utf8(body) {
+        return Err(Rejection::MalformedJson(MalformedJson::not_utf8(error, body)));
+    }
+    serde_json::from_slice(body).map_err(|error| Rejection::MalformedJson(MalformedJson::new(&error, body)))
+}
+
+/// Checks every field, so that all faults come in one answer. Unknown names are ignored.
+fn check(decoder: &dyn Decoder, fields: &'static [crate::Field], mut map: crate::Object) -> Result<crate::Object, Errors> {
+    let (mut good, mut errors) = (Map::new(), Errors::new());
+    for field in fields {
+        match decoder.property(field, map.remove(field.name)) {
+            Ok(Some(value)) => {
+                good.insert(field.name.to_owned(), value);
+            }
+            Ok(None) => {}
+            Err(texts) => {
+                errors.insert(field.name.to_owned(), texts);
+            }
+        }
+    }
+    if errors.is_empty() { Ok(good) } else { Err(errors) }
+}
+
+async fn read_bytes(limits: Limits, op: &Operation, request: Request) -> Result<Bytes, Rejection> {
+    let header_text = |name| request.parts.headers.get(name).and_then(|v| v.to_str().ok());
+    let declared = header_text(header::CONTENT_LENGTH).and_then(|v| v.parse::<u64>().ok());
+    // Without a body there is nothing whose type could be wrong.
+    let has_body = declared.is_some_and(|n| n > 0) || request.parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let content_type = header_text(header::CONTENT_TYPE).unwrap_or_default();
+    let mime = content_type.split(';').next().unwrap_or_default().trim();
+    if has_body && !op.consumes.iter().any(|known| known.eq_ignore_ascii_case(mime)) {
+        return Err(Rejection::UnsupportedMediaType(content_type.to_owned()));
+    }
+    if declared.is_some_and(|n| n > limits.body_bytes as u64) {
+        return Err(Rejection::PayloadTooLarge);
+    }
+    let collected = Limited::new(request.body, limits.body_bytes).collect();
+    match tokio::time::timeout(limits.body_time, collected).await {
+        Err(_) => Err(Rejection::BodyTimeout),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Rejection::PayloadTooLarge),
+        Ok(Err(_)) => Err(Rejection::BrokenBody),
+    }
+}

@@ -1,0 +1,68 @@
+//! Descriptions of writable properties and parameters, as the documents state them.
+
+use serde::de::DeserializeOwned;
+
+/// What a value is, beyond its JSON type. It is `x-field` in the documents, and decides
+/// how a dialect trims, coerces and refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Boolean,
+    Char,
+    Choice,
+    Datetime,
+    Dict,
+    DurationText,
+    Email,
+    Expression,
+    File,
+    Integer,
+    Ip,
+    Json,
+    List,
+    /// `true` in any case; everything else is false.
+    LiteralTrue,
+    Map,
+    Multichoice,
+    Nested,
+    NestedMany,
+    Number,
+    Pk,
+    PkMany,
+    PkName,
+    PkUsername,
+    PkUuid,
+    Slug,
+    Url,
+    Uuid,
+}
+
+/// One property of a request body, or one parameter of a query.
+#[derive(Debug)]
+pub struct Field {
+    /// Name on the wire.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Kind of the items, for lists.
+    pub item: Option<Kind>,
+    pub required: bool,
+    pub nullable: bool,
+    /// Whether text loses its outer white space before it is checked.
+    pub trim: bool,
+    /// Whether a bad query value counts as absent.
+    pub lenient: bool,
+    /// Length in characters.
+    pub min_length: Option<usize>,
+    /// Length in characters.
+    pub max_length: Option<usize>,
+    pub minimum: Option<i64>,
+    pub maximum: Option<i64>,
+    /// The permitted values, where the document enumerates them.
+    pub choices: &'static [&'static str],
+    /// Properties of a nested object.
+    pub nested: Option<&'static [Field]>,
+}
+
+/// A request body: its properties, and how to make it once they have been checked.
+pub trait Model: DeserializeOwned + Send {
+    const FIELDS: &'static [Field];
+}

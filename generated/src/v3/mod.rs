@@ -1,0 +1,4 @@
+// @generated from api/ by `just generate`. Do not edit.
+//! `api/v3.yaml`.
+pub mod apis;
+pub mod models;

@@ -1,1 +1,7 @@
-fn main(){}
+//! The program: everything it does is a command of [`tessera::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tessera::cli::main()
+}

@@ -92,8 +92,6 @@ class Prepared:
         values = target.get("enum") or self.resolve(target.get("items", {})).get("enum")
         if values:
             outer["x-choices"] = values
-        if outer.get("x-trim") is False:
-            outer["x-no-trim"] = True
         if outer.get("x-lenient") == "ignore":
             outer["x-ignore-bad"] = True
 
@@ -153,6 +151,10 @@ class Prepared:
                 continue
             if name in requests:
                 schema["x-request"] = True
+                for key, prop in properties.items():
+                    if "x-absent" in prop:  # clients must send it, and the handler knows what else to do
+                        schema["required"].remove(key)
+                        prop["nullable"] = True
                 for key, prop in properties.items():
                     self.kind(f"{name}.{key}", prop, prop)
                     prop.pop("default", None)

@@ -7,32 +7,25 @@ use serde::de::DeserializeOwned;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Boolean,
+    /// Only the words `true` and `false`.
+    BooleanWord,
     Char,
     Choice,
     Datetime,
     Dict,
-    DurationText,
     Email,
-    Expression,
-    File,
     Integer,
-    Ip,
-    Json,
-    List,
     /// `true` in any case; everything else is false.
     LiteralTrue,
-    Map,
     Multichoice,
-    Nested,
-    NestedMany,
-    Number,
     Pk,
     PkMany,
     PkName,
     PkUsername,
     PkUuid,
     Slug,
-    Url,
+    /// Text as it is: neither trimmed nor made from numbers.
+    Text,
     Uuid,
 }
 
@@ -46,8 +39,6 @@ pub struct Field {
     pub item: Option<Kind>,
     pub required: bool,
     pub nullable: bool,
-    /// Whether text loses its outer white space before it is checked.
-    pub trim: bool,
     /// Whether a bad query value counts as absent.
     pub lenient: bool,
     /// Length in characters.
@@ -58,8 +49,6 @@ pub struct Field {
     pub maximum: Option<i64>,
     /// The permitted values, where the document enumerates them.
     pub choices: &'static [&'static str],
-    /// Properties of a nested object.
-    pub nested: Option<&'static [Field]>,
 }
 
 /// A request body: its properties, and how to make it once they have been checked.

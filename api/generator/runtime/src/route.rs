@@ -25,6 +25,7 @@ pub trait Application: Send + Sync + 'static {
     fn authorize(
         &self,
         ctx: &Self::Ctx,
+        op: &'static Operation,
         params: &[(String, String)],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }

@@ -150,14 +150,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "include_users",
@@ -165,29 +163,25 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "is_superuser",
-            kind: rt::Kind::Boolean,
+            kind: rt::Kind::BooleanWord,
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "members_by_pk",
@@ -195,14 +189,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: Some(rt::Kind::Pk),
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "members_by_username",
@@ -210,14 +202,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: Some(rt::Kind::PkUsername),
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "name",
@@ -225,14 +215,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "ordering",
@@ -240,14 +228,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "page",
@@ -255,14 +241,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "page_size",
@@ -270,14 +254,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "search",
@@ -285,14 +267,12 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
     ],
 };
@@ -402,14 +382,12 @@ pub static CORE_GROUPS_RETRIEVE: rt::Operation = rt::Operation {
         item: None,
         required: false,
         nullable: false,
-        trim: true,
         lenient: true,
         min_length: None,
         max_length: None,
         minimum: None,
         maximum: None,
         choices: &[],
-        nested: None,
     }],
 };
 
@@ -578,7 +556,7 @@ fn run_core_groups_add_user_create<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_ADD_USER_CREATE, &request.params).await?;
 
         let path = CoreGroupsAddUserCreatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
@@ -594,7 +572,7 @@ fn run_core_groups_create<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_CREATE, &request.params).await?;
 
         let body = rt::read_model(&*app, &CORE_GROUPS_CREATE, request).await?;
         let response = app.core_groups_create(&ctx, body).await?;
@@ -608,7 +586,7 @@ fn run_core_groups_destroy<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_DESTROY, &request.params).await?;
 
         let path = CoreGroupsDestroyPath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
@@ -623,7 +601,7 @@ fn run_core_groups_list<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_LIST, &request.params).await?;
 
         let query = rt::query(app.decoder(&CORE_GROUPS_LIST), &CORE_GROUPS_LIST, &request.parts.uri)?;
         let response = app.core_groups_list(&ctx, query).await?;
@@ -637,7 +615,7 @@ fn run_core_groups_partial_update<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_PARTIAL_UPDATE, &request.params).await?;
 
         let path = CoreGroupsPartialUpdatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
@@ -653,7 +631,7 @@ fn run_core_groups_remove_user_create<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_REMOVE_USER_CREATE, &request.params).await?;
 
         let path = CoreGroupsRemoveUserCreatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
@@ -669,7 +647,7 @@ fn run_core_groups_retrieve<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_RETRIEVE, &request.params).await?;
 
         let path = CoreGroupsRetrievePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
@@ -685,7 +663,7 @@ fn run_core_groups_update<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_UPDATE, &request.params).await?;
 
         let path = CoreGroupsUpdatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
@@ -701,7 +679,7 @@ fn run_core_groups_used_by_list<A: Groups>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_GROUPS_USED_BY_LIST, &request.params).await?;
 
         let path = CoreGroupsUsedByListPath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 

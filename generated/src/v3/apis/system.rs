@@ -97,14 +97,12 @@ pub static SCHEMA_RETRIEVE: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &["json", "yaml"],
-            nested: None,
         },
         rt::Field {
             name: "lang",
@@ -112,14 +110,12 @@ pub static SCHEMA_RETRIEVE: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
     ],
 };
@@ -160,7 +156,7 @@ fn run_admin_version_retrieve<A: System>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &ADMIN_VERSION_RETRIEVE, &request.params).await?;
 
         let response = app.admin_version_retrieve(&ctx).await?;
         Ok(rt::IntoResponse::into_response(response))
@@ -173,7 +169,7 @@ fn run_root_config_retrieve<A: System>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &ROOT_CONFIG_RETRIEVE, &request.params).await?;
 
         let response = app.root_config_retrieve(&ctx).await?;
         Ok(rt::IntoResponse::into_response(response))
@@ -186,7 +182,7 @@ fn run_schema_retrieve<A: System>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &SCHEMA_RETRIEVE, &request.params).await?;
 
         let query = rt::query(app.decoder(&SCHEMA_RETRIEVE), &SCHEMA_RETRIEVE, &request.parts.uri)?;
         let response = app.schema_retrieve(&ctx, query).await?;

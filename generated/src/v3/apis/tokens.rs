@@ -78,6 +78,8 @@ impl rt::IntoResponse for CoreTokensListResponse {
 
 #[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 pub struct CoreTokensListQuery {
+    #[serde(rename = "include_groups", default)]
+    pub include_groups: Option<bool>,
     #[serde(rename = "description", default)]
     pub description: Option<String>,
     #[serde(rename = "expires", default)]
@@ -115,19 +117,30 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
     produces: &["application/json"],
     query: &[
         rt::Field {
+            name: "include_groups",
+            kind: rt::Kind::LiteralTrue,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: true,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
             name: "description",
             kind: rt::Kind::Char,
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "expires",
@@ -135,14 +148,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "expiring",
@@ -150,14 +161,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "identifier",
@@ -165,14 +174,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "intent",
@@ -180,14 +187,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &["api", "app_password", "recovery", "verification"],
-            nested: None,
         },
         rt::Field {
             name: "managed",
@@ -195,14 +200,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "ordering",
@@ -210,14 +213,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "page",
@@ -225,14 +226,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "page_size",
@@ -240,14 +239,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "search",
@@ -255,14 +252,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "user__username",
@@ -270,14 +265,12 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
     ],
 };
@@ -332,6 +325,12 @@ pub struct CoreTokensRetrievePath {
     pub identifier: String,
 }
 
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+pub struct CoreTokensRetrieveQuery {
+    #[serde(rename = "include_groups", default)]
+    pub include_groups: Option<bool>,
+}
+
 /// `GET /core/tokens/{identifier}/`
 pub static CORE_TOKENS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_tokens_retrieve",
@@ -343,7 +342,19 @@ pub static CORE_TOKENS_RETRIEVE: rt::Operation = rt::Operation {
     access: rt::Access::Own,
     consumes: &[],
     produces: &["application/json"],
-    query: &[],
+    query: &[rt::Field {
+        name: "include_groups",
+        kind: rt::Kind::LiteralTrue,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: true,
+        min_length: None,
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }],
 };
 
 /// Successful answers of `core_tokens_set_key_create`; all others are errors, which the dialect writes.
@@ -510,6 +521,7 @@ pub trait Tokens: rt::Application {
         &self,
         ctx: &Self::Ctx,
         path: CoreTokensRetrievePath,
+        query: CoreTokensRetrieveQuery,
     ) -> impl Future<Output = Result<CoreTokensRetrieveResponse, Self::Error>> + Send;
 
     /// `POST /core/tokens/{identifier}/set_key/`: Set the key of a token
@@ -573,7 +585,7 @@ fn run_core_tokens_create<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_CREATE, &request.params).await?;
 
         let body = rt::read_model(&*app, &CORE_TOKENS_CREATE, request).await?;
         let response = app.core_tokens_create(&ctx, body).await?;
@@ -587,7 +599,7 @@ fn run_core_tokens_destroy<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_DESTROY, &request.params).await?;
 
         let path = CoreTokensDestroyPath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
@@ -602,7 +614,7 @@ fn run_core_tokens_list<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_LIST, &request.params).await?;
 
         let query = rt::query(app.decoder(&CORE_TOKENS_LIST), &CORE_TOKENS_LIST, &request.parts.uri)?;
         let response = app.core_tokens_list(&ctx, query).await?;
@@ -616,7 +628,7 @@ fn run_core_tokens_partial_update<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_PARTIAL_UPDATE, &request.params).await?;
 
         let path = CoreTokensPartialUpdatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
@@ -632,11 +644,12 @@ fn run_core_tokens_retrieve<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_RETRIEVE, &request.params).await?;
 
         let path = CoreTokensRetrievePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
-        let response = app.core_tokens_retrieve(&ctx, path).await?;
+        let query = rt::query(app.decoder(&CORE_TOKENS_RETRIEVE), &CORE_TOKENS_RETRIEVE, &request.parts.uri)?;
+        let response = app.core_tokens_retrieve(&ctx, path, query).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
 }
@@ -647,7 +660,7 @@ fn run_core_tokens_set_key_create<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_SET_KEY_CREATE, &request.params).await?;
 
         let path = CoreTokensSetKeyCreatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
@@ -663,7 +676,7 @@ fn run_core_tokens_update<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_UPDATE, &request.params).await?;
 
         let path = CoreTokensUpdatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
@@ -679,7 +692,7 @@ fn run_core_tokens_used_by_list<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_USED_BY_LIST, &request.params).await?;
 
         let path = CoreTokensUsedByListPath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
@@ -694,7 +707,7 @@ fn run_core_tokens_view_key_retrieve<A: Tokens>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_TOKENS_VIEW_KEY_RETRIEVE, &request.params).await?;
 
         let path = CoreTokensViewKeyRetrievePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 

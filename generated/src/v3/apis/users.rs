@@ -132,14 +132,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "email",
@@ -147,14 +145,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "groups_by_name",
@@ -162,14 +158,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: Some(rt::Kind::PkName),
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "groups_by_pk",
@@ -177,14 +171,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: Some(rt::Kind::PkUuid),
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "include_groups",
@@ -192,44 +184,38 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "is_active",
-            kind: rt::Kind::Boolean,
+            kind: rt::Kind::BooleanWord,
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "is_superuser",
-            kind: rt::Kind::Boolean,
+            kind: rt::Kind::BooleanWord,
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "name",
@@ -237,14 +223,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "ordering",
@@ -252,14 +236,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "page",
@@ -267,14 +249,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "page_size",
@@ -282,14 +262,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "path",
@@ -297,14 +275,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "path_startswith",
@@ -312,14 +288,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "search",
@@ -327,14 +301,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: true,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "type",
@@ -342,14 +314,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &["external", "internal", "internal_service_account", "service_account"],
-            nested: None,
         },
         rt::Field {
             name: "username",
@@ -357,14 +327,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
         rt::Field {
             name: "uuid",
@@ -372,14 +340,12 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
             item: None,
             required: false,
             nullable: false,
-            trim: true,
             lenient: false,
             min_length: None,
             max_length: None,
             minimum: None,
             maximum: None,
             choices: &[],
-            nested: None,
         },
     ],
 };
@@ -479,14 +445,12 @@ pub static CORE_USERS_PATHS_RETRIEVE: rt::Operation = rt::Operation {
         item: None,
         required: false,
         nullable: false,
-        trim: true,
         lenient: true,
         min_length: None,
         max_length: None,
         minimum: None,
         maximum: None,
         choices: &[],
-        nested: None,
     }],
 };
 
@@ -761,7 +725,7 @@ fn run_core_users_create<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_CREATE, &request.params).await?;
 
         let body = rt::read_model(&*app, &CORE_USERS_CREATE, request).await?;
         let response = app.core_users_create(&ctx, body).await?;
@@ -775,7 +739,7 @@ fn run_core_users_destroy<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_DESTROY, &request.params).await?;
 
         let path = CoreUsersDestroyPath { id: rt::path_parameter(&request.params, "id")? };
 
@@ -790,7 +754,7 @@ fn run_core_users_list<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_LIST, &request.params).await?;
 
         let query = rt::query(app.decoder(&CORE_USERS_LIST), &CORE_USERS_LIST, &request.parts.uri)?;
         let response = app.core_users_list(&ctx, query).await?;
@@ -804,7 +768,7 @@ fn run_core_users_me_retrieve<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_ME_RETRIEVE, &request.params).await?;
 
         let response = app.core_users_me_retrieve(&ctx).await?;
         Ok(rt::IntoResponse::into_response(response))
@@ -817,7 +781,7 @@ fn run_core_users_partial_update<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_PARTIAL_UPDATE, &request.params).await?;
 
         let path = CoreUsersPartialUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
@@ -833,7 +797,7 @@ fn run_core_users_paths_retrieve<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_PATHS_RETRIEVE, &request.params).await?;
 
         let query = rt::query(app.decoder(&CORE_USERS_PATHS_RETRIEVE), &CORE_USERS_PATHS_RETRIEVE, &request.parts.uri)?;
         let response = app.core_users_paths_retrieve(&ctx, query).await?;
@@ -847,7 +811,7 @@ fn run_core_users_retrieve<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_RETRIEVE, &request.params).await?;
 
         let path = CoreUsersRetrievePath { id: rt::path_parameter(&request.params, "id")? };
 
@@ -862,7 +826,7 @@ fn run_core_users_service_account_create<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_SERVICE_ACCOUNT_CREATE, &request.params).await?;
 
         let body = rt::read_model(&*app, &CORE_USERS_SERVICE_ACCOUNT_CREATE, request).await?;
         let response = app.core_users_service_account_create(&ctx, body).await?;
@@ -876,7 +840,7 @@ fn run_core_users_set_password_create<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_SET_PASSWORD_CREATE, &request.params).await?;
 
         let path = CoreUsersSetPasswordCreatePath { id: rt::path_parameter(&request.params, "id")? };
 
@@ -892,7 +856,7 @@ fn run_core_users_update<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_UPDATE, &request.params).await?;
 
         let path = CoreUsersUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
@@ -908,7 +872,7 @@ fn run_core_users_used_by_list<A: Users>(
     request: rt::Request,
 ) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
     Box::pin(async move {
-        app.authorize(&ctx, &request.params).await?;
+        app.authorize(&ctx, &CORE_USERS_USED_BY_LIST, &request.params).await?;
 
         let path = CoreUsersUsedByListPath { id: rt::path_parameter(&request.params, "id")? };
 

@@ -1,0 +1,79 @@
+# The recipes people type. `just` is on PyPI (rust-just) and crates.io; nothing here needs more than the
+# Rust toolchain, Python 3 and Node.js, except where the recipe says so.
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Say what is there and what is missing, and fetch the crates
+setup:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for tool in cargo python3 node npm cc; do
+        command -v "$tool" >/dev/null && echo "found    $tool" || echo "missing  $tool"
+    done
+    for tool in psql:postgresql:test-postgres wrk:wrk:bench cargo-deny:cargo-deny:deny; do
+        IFS=: read -r program package recipe <<<"$tool"
+        command -v "$program" >/dev/null && echo "found    $program" || echo "missing  $program ($package; only for \`just $recipe\`)"
+    done
+    cargo fetch --locked
+
+# Start the server (http://127.0.0.1:9000, data in data/)
+run *arguments:
+    cargo run --release --locked -- {{arguments}}
+
+# Write generated/ anew from api/ and schemas/
+generate:
+    python3 api/generator/generate.py
+
+# Fail unless generated/ is what the documents give
+generate-check:
+    python3 api/generator/generate.py --check
+
+# Lint the API documents
+lint-docs:
+    python3 api/generator/generate.py --lint
+
+# Format the Rust code
+fmt:
+    cargo fmt
+
+# Fail unless the Rust code is formatted
+fmt-check:
+    cargo fmt --check
+
+# Clippy, warnings are errors
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Build the documentation, private items too, warnings are errors
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+
+# The tests, on SQLite (and on PostgreSQL when TESSERA_TEST_POSTGRES names a server)
+test *arguments:
+    cargo test {{arguments}}
+
+# The tests on both databases; starts a PostgreSQL of its own
+test-postgres *arguments:
+    .ci/with-postgres cargo test {{arguments}}
+
+# authentik's published Python and TypeScript SDKs against the server
+sdk *arguments:
+    python3 tests/sdk/run.py {{arguments}}
+
+# The recorded exchanges of a real authentik against the server
+exchange *arguments:
+    python3 tests/exchange/run.py {{arguments}}
+
+# Measure against bare hyper (needs wrk); --write puts the table into docs/performance.md
+bench *arguments:
+    python3 tests/bench/run.py {{arguments}}
+
+# Licences, bans and sources of the dependencies (needs cargo-deny)
+deny:
+    @if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; else echo "skipped: cargo-deny is not installed (\`cargo install cargo-deny\`)"; fi
+
+# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, SDKs, recordings, benchmark
+ci:
+    python3 .ci/steps.py ci

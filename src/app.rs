@@ -1,0 +1,133 @@
+//! The server's parts, assembled once. The generated traits are implemented on [`App`] by
+//! `resource/*/api.rs`; this module only holds what they share.
+
+use crate::{
+    access::Principal,
+    config::Config,
+    ctx::{Clock, Entropy},
+    db::Database,
+    error::Result,
+    resource::settings::Settings,
+    secret::{Digest, Keyring},
+};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use uuid::Uuid;
+
+/// Most principals that are remembered at once.
+const PRINCIPALS: usize = 10_000;
+
+/// How often what is remembered was thrown away; see [`crate::db`].
+#[derive(Debug, Default)]
+pub struct Generation(AtomicU64);
+
+impl Generation {
+    /// Read this *before* reading the database: what was read then is good for this generation only.
+    #[must_use]
+    pub fn current(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Everything remembered so far is void.
+    pub fn advance(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// One fact about the whole database, remembered for a generation.
+#[derive(Debug)]
+pub struct Remembered<T>(RwLock<Option<(u64, Arc<T>)>>);
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self(RwLock::new(None))
+    }
+}
+
+impl<T> Remembered<T> {
+    /// The fact, from memory or from `load`.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub async fn get(&self, generation: &Generation, load: impl Future<Output = Result<T>>) -> Result<Arc<T>> {
+        let now = generation.current();
+        if let Some((then, fact)) = &*self.0.read().unwrap_or_else(PoisonError::into_inner)
+            && *then == now
+        {
+            return Ok(Arc::clone(fact));
+        }
+        let fact = Arc::new(load.await?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&fact)));
+        Ok(fact)
+    }
+}
+
+/// The assembled server.
+pub struct App {
+    pub config: Config,
+    pub db: Database,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub keyring: Keyring,
+    /// Constant of the installation; `uid` of accounts depends on it.
+    pub install_id: String,
+    pub generation: Generation,
+    /// Principals by the digest of their key, each with the generation it was read in.
+    pub principals: quick_cache::sync::Cache<Digest, (u64, Arc<Principal>)>,
+    settings: Remembered<Settings>,
+    superuser_groups: Remembered<HashSet<Uuid>>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    #[must_use]
+    pub fn new(
+        config: Config,
+        db: Database,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        keyring: Keyring,
+        install_id: String,
+    ) -> Self {
+        Self {
+            config,
+            db,
+            clock,
+            entropy,
+            keyring,
+            install_id,
+            generation: Generation::default(),
+            principals: quick_cache::sync::Cache::new(PRINCIPALS),
+            settings: Remembered::default(),
+            superuser_groups: Remembered::default(),
+        }
+    }
+
+    /// The settings that administrators change at run time.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn settings(&self) -> Result<Arc<Settings>> {
+        self.settings.get(&self.generation, crate::resource::settings::load(self.db.read())).await
+    }
+
+    /// Groups whose members are superusers: those with the flag, and all below them.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn superuser_groups(&self) -> Result<Arc<HashSet<Uuid>>> {
+        self.superuser_groups
+            .get(&self.generation, crate::resource::groups::store::superuser_groups(self.db.read()))
+            .await
+    }
+}

@@ -1,0 +1,175 @@
+//! The audit trail: events, written in the transaction that causes them.
+//!
+//! A rule calls [`record`] with its [`Tx`]; what does not commit leaves no event, and what commits
+//! has one. Secrets are masked on the way in ([`redact`]), never on the way out.
+
+mod entity;
+pub mod redact;
+
+pub use entity::{Entity, Model};
+
+use crate::{access::Principal, ctx::Ctx, db::Tx, error::Result};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// What happened (contract: authentik-core §7.1); more kinds come with the features that cause them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    ModelCreated,
+    ModelUpdated,
+    ModelDeleted,
+    PasswordSet,
+    SecretView,
+}
+
+impl Action {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ModelCreated => "model_created",
+            Self::ModelUpdated => "model_updated",
+            Self::ModelDeleted => "model_deleted",
+            Self::PasswordSet => "password_set",
+            Self::SecretView => "secret_view",
+        }
+    }
+}
+
+/// The object an event is about.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// App label, e.g. `authentik_core`.
+    pub app: &'static str,
+    pub model: &'static str,
+    /// Primary key as text; UUIDs as 32 hex digits.
+    pub pk: String,
+    pub name: String,
+}
+
+impl Subject {
+    #[must_use]
+    pub fn new(app: &'static str, model: &'static str, pk: impl ToString, name: impl Into<String>) -> Self {
+        Self { app, model, pk: pk.to_string(), name: name.into() }
+    }
+
+    fn to_value(&self) -> Value {
+        json!({"app": self.app, "model_name": self.model, "pk": self.pk, "name": self.name})
+    }
+}
+
+/// An event about to be recorded.
+#[derive(Debug)]
+pub struct Event {
+    action: Action,
+    app: &'static str,
+    context: Map<String, Value>,
+    user: Option<Value>,
+}
+
+/// The part of the original that notices changes of models; the value of `app` in their events.
+const MIDDLEWARE: &str = "authentik.events.middleware";
+
+impl Event {
+    /// An event whose context holds `subject` under `key`.
+    #[must_use]
+    pub fn about(action: Action, app: &'static str, key: &str, subject: &Subject) -> Self {
+        let mut context = Map::new();
+        context.insert(key.to_owned(), subject.to_value());
+        Self { action, app, context, user: None }
+    }
+
+    /// An object was made; `fields` is what it was made with.
+    #[must_use]
+    pub fn created(subject: &Subject, fields: &Value) -> Self {
+        let mut event = Self::about(Action::ModelCreated, MIDDLEWARE, "model", subject);
+        let diff: Map<String, Value> = fields
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), json!({"previous_value": null, "new_value": value})))
+            .collect();
+        event.context.insert("diff".to_owned(), Value::Object(diff));
+        event
+    }
+
+    #[must_use]
+    pub fn updated(subject: &Subject) -> Self {
+        Self::about(Action::ModelUpdated, MIDDLEWARE, "model", subject)
+    }
+
+    #[must_use]
+    pub fn deleted(subject: &Subject) -> Self {
+        Self::about(Action::ModelDeleted, MIDDLEWARE, "model", subject)
+    }
+
+    /// Adds to the context.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.context.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Names another user than the caller as the one it happened to.
+    #[must_use]
+    pub fn of_user(mut self, id: i32, username: &str, email: &str) -> Self {
+        self.user = Some(json!({"pk": id, "username": username, "email": email}));
+        self
+    }
+}
+
+/// What `client_ip` says when there is no client.
+const NO_ADDRESS: &str = "255.255.255.255";
+
+/// Writes an event in the caller's transaction.
+///
+/// # Errors
+/// When the database is away; then the transaction must not commit.
+pub async fn record(tx: &Tx, ctx: &Ctx, event: Event) -> Result<()> {
+    let user = event.user.unwrap_or_else(|| caller(&ctx.principal));
+    let mut context = redact::clean(Value::Object(event.context));
+    if let (Some(request), Value::Object(context)) = (&ctx.request, &mut context) {
+        let args: Map<String, Value> = form_urlencoded::parse(request.query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+            .collect();
+        context.insert(
+            "http_request".to_owned(),
+            json!({
+                "path": request.path,
+                "method": request.method,
+                "args": redact::clean(Value::Object(args)),
+                "user_agent": request.user_agent,
+                "request_id": request.id,
+            }),
+        );
+    }
+    let client_ip = ctx.request.as_ref().and_then(|r| r.client_ip).map_or(NO_ADDRESS.to_owned(), |ip| ip.to_string());
+    let retention = ctx.app.settings().await?.event_retention;
+    entity::ActiveModel {
+        id: Set(ctx.uuid()),
+        user: Set(user),
+        action: Set(event.action.as_str().to_owned()),
+        app: Set(event.app.to_owned()),
+        context: Set(context),
+        client_ip: Set(Some(client_ip)),
+        created: Set(ctx.now),
+        expires: Set(retention.after(ctx.now)),
+        brand: Set(json!({
+            "app": "authentik_brands",
+            "model_name": "brand",
+            "pk": Uuid::nil().simple().to_string(),
+            "name": "Brand fallback",
+        })),
+    }
+    .insert(tx.conn())
+    .await?;
+    Ok(())
+}
+
+fn caller(principal: &Principal) -> Value {
+    match principal {
+        Principal::Account(a) => json!({"pk": a.id, "username": a.username, "email": a.email}),
+        Principal::Anonymous | Principal::System => json!({}),
+    }
+}

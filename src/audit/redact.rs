@@ -1,0 +1,56 @@
+//! Masking: a scalar whose key sounds like a credential is not stored (contract: authentik-core §7.3).
+
+use serde_json::Value;
+
+/// What stands in an event where a credential would be.
+pub const MASK: &str = "********************";
+
+const SUSPICIOUS: [&str; 7] = ["api", "token", "key", "secret", "pass", "signature", "http_cookie"];
+const HARMLESS: [&str; 2] = ["passing", "password_change_date"];
+
+fn is_suspicious(key: &str) -> bool {
+    let key = key.to_lowercase();
+    SUSPICIOUS.iter().any(|word| key.contains(word)) && !HARMLESS.iter().any(|word| key.contains(word))
+}
+
+/// Masks scalars under suspicious keys, at any depth; items of a list go by the list's key.
+#[must_use]
+pub fn clean(value: Value) -> Value {
+    clean_under("", value)
+}
+
+fn clean_under(key: &str, value: Value) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.into_iter()
+                .map(|(key, value)| {
+                    let value = clean_under(&key, value);
+                    (key, value)
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| clean_under(key, item)).collect()),
+        Value::Null => Value::Null,
+        _ if is_suspicious(key) => Value::String(MASK.to_owned()),
+        scalar => scalar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn credentials_are_masked_at_any_depth() {
+        let given = json!({
+            "password": "hunter2", "Api-Key": "k", "nested": {"client_secret": 5, "name": "n"},
+            "tokens": ["a", {"id": 1}], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null,
+        });
+        let expected = json!({
+            "password": MASK, "Api-Key": MASK, "nested": {"client_secret": MASK, "name": "n"},
+            "tokens": [MASK, {"id": 1}], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null,
+        });
+        assert_eq!(clean(given), expected);
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line: `serve` and what an operator does beside it. Commands act on the database
+//! directly, as the system itself; a running server notices within a second.
+
+mod manage;
+
+use crate::{
+    bootstrap::{self, StartError},
+    config::{Config, FILE},
+    ctx::{SystemClock, SystemEntropy},
+    migration::{self, State},
+    server, telemetry,
+};
+use clap::{Parser, Subcommand};
+use std::{io::Write as _, process::ExitCode, sync::Arc};
+
+/// Issues, checks, rotates, expires, revokes and audits credentials.
+#[derive(Debug, Parser)]
+#[command(name = "tessera", version, about, propagate_version = true)]
+#[command(after_help = "Settings: tessera.toml in the working directory, then TESSERA_* in the environment; see the README.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (what happens without a command)
+    Serve,
+    /// Bring the database up to date and exit
+    Migrate,
+    /// Make, list and revoke tokens
+    #[command(subcommand)]
+    Token(manage::Token),
+    /// Make accounts and set their passwords
+    #[command(subcommand)]
+    User(manage::User),
+    /// Grant a permission to an account or a role, or take it away
+    Grant(manage::Grant),
+    /// Print the bundled OpenAPI document
+    Openapi {
+        /// Which document
+        #[arg(value_parser = ["v3"], default_value = "v3")]
+        document: String,
+        /// As JSON instead of YAML
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a running server whether it is ready; exits 1 if it is not
+    Healthcheck,
+    /// Check configuration and database, and say what is wrong
+    Doctor,
+}
+
+/// Why a command failed; shown as one sentence.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the configuration is wrong: {0}")]
+    Config(#[from] config::ConfigError),
+    #[error("the log filter is wrong: {0}")]
+    Log(#[from] tracing_subscriber::filter::ParseError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{0}")]
+    Said(String),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl From<crate::error::Error> for Failure {
+    fn from(error: crate::error::Error) -> Self {
+        Self::Said(manage::explain(&error))
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(run(cli.command.unwrap_or(Command::Serve))));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let _ = writeln!(std::io::stderr(), "tessera: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    if let Command::Openapi { json, .. } = command {
+        let text = if json { tessera_api::openapi::V3_JSON } else { tessera_api::openapi::V3_YAML };
+        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+    }
+    let config = Config::load()?;
+    telemetry::init(&config)?;
+    match command {
+        Command::Serve => serve(config).await,
+        Command::Migrate => migrate(&config).await,
+        Command::Token(command) => manage::token(config, command).await,
+        Command::User(command) => manage::user(config, command).await,
+        Command::Grant(command) => manage::grant(config, command).await,
+        Command::Healthcheck => healthcheck(&config).await,
+        Command::Doctor => doctor(&config).await,
+        Command::Openapi { .. } => Ok(()),
+    }
+}
+
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    // Before anything listens, so that no signal is lost.
+    let stopped = signals()?;
+    let running = server::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    say(&format!("address   http://{}", running.api))?;
+    if let Some(first) = &running.first {
+        let shown = |secret: &Option<crate::secret::PlainSecret>, variable: &str| match secret {
+            Some(secret) => secret.reveal().to_owned(),
+            None => format!("(as set by {variable})"),
+        };
+        say(&format!("user      {}", first.username))?;
+        say(&format!("password  {}", shown(&first.password, "TESSERA_BOOTSTRAP_PASSWORD")))?;
+        say(&format!("token     {}", shown(&first.token, "TESSERA_BOOTSTRAP_TOKEN")))?;
+        say(&format!("browser   http://{}{}", running.api, crate::web::BROWSER))?;
+        say("Password and token are shown this once.")?;
+    }
+    stopped.await;
+    tracing::info!("stopping: requests in flight may finish");
+    running.stop().await;
+    Ok(())
+}
+
+/// Resolves at Ctrl-C or SIGTERM.
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+async fn migrate(config: &Config) -> Result<(), Failure> {
+    let db = bootstrap::database(config).await?;
+    migration::migrate(db.write()).await?;
+    db.close().await;
+    say("the database is up to date")
+}
+
+/// Asks over HTTP, as a load balancer would, without an HTTP client in the program.
+async fn healthcheck(config: &Config) -> Result<(), Failure> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(config.listen).await?;
+        stream.write_all(b"GET /-/health/ready/ HTTP/1.0\r\nHost: localhost\r\n\r\n").await?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await?;
+        Ok::<_, std::io::Error>(head.ends_with(b"200"))
+    };
+    match tokio::time::timeout(std::time::Duration::from_secs(5), ask).await {
+        Ok(Ok(true)) => say("ready"),
+        Ok(Ok(false)) => Err(Failure::Said("not ready".into())),
+        Ok(Err(error)) => Err(Failure::Said(format!("no server at {}: {error}", config.listen))),
+        Err(_) => Err(Failure::Said(format!("the server at {} does not answer", config.listen))),
+    }
+}
+
+async fn doctor(config: &Config) -> Result<(), Failure> {
+    say(&format!("configuration  fine ({FILE} and TESSERA_*)"))?;
+    let db = bootstrap::database(config).await?;
+    say("database       answers")?;
+    match migration::state(db.read()).await? {
+        State::Current => say("schema         current")?,
+        State::Behind(steps) => {
+            say(&format!("schema         {steps} step(s) behind; `tessera migrate` or the next start applies them"))?;
+        }
+        State::Newer => return Err(Failure::Said("the schema is from a newer version of Tessera".into())),
+    }
+    let installed = match migration::state(db.read()).await? {
+        State::Behind(_) => None,
+        _ => crate::installation::find(db.read()).await?,
+    };
+    match installed {
+        None => say("master key     not needed yet; the first start makes it")?,
+        Some(installed) => {
+            let keyring = bootstrap::keyring(config, &SystemEntropy, true)?;
+            if keyring.fingerprint() != installed.key_fingerprint {
+                return Err(StartError::OtherKey.into());
+            }
+            say("master key     belongs to this database")?;
+        }
+    }
+    db.close().await;
+    Ok(())
+}

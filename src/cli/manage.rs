@@ -1,0 +1,246 @@
+//! Commands about tokens, accounts and grants.
+
+use super::{Failure, say};
+use crate::{
+    access::Principal,
+    bootstrap,
+    config::Config,
+    ctx::{Ctx, SystemClock, SystemEntropy},
+    error::{Error, Problem},
+    list::ListRequest,
+    resource::{
+        grants::{self, store::Holder},
+        tokens::{
+            Intent,
+            service::{self as tokens, NewToken},
+            store::TokenFilter,
+        },
+        users::{
+            self, Kind,
+            service::{self as accounts, NewUser},
+        },
+    },
+    secret::PlainSecret,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::{io::Read as _, sync::Arc};
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum IntentArg {
+    Api,
+    AppPassword,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token and print its key, this once
+    Create {
+        /// Username of the owner
+        #[arg(long)]
+        user: String,
+        /// Unique name: letters, digits, hyphens, underscores
+        #[arg(long)]
+        identifier: String,
+        #[arg(long, value_enum, default_value = "api")]
+        intent: IntentArg,
+        #[arg(long, default_value = "")]
+        description: String,
+        /// The token does not end
+        #[arg(long)]
+        no_expiry: bool,
+    },
+    /// List tokens, without their keys
+    List {
+        /// Only this owner's
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Remove a token; its key stops working
+    Revoke { identifier: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Make an account; it has no password yet
+    Create {
+        username: String,
+        /// Display name; the username unless given
+        #[arg(long)]
+        name: Option<String>,
+        #[arg(long, default_value = "")]
+        email: String,
+        /// Names of groups to join; repeatable
+        #[arg(long = "group")]
+        groups: Vec<String>,
+        /// A service account
+        #[arg(long)]
+        service: bool,
+    },
+    /// Set a password, read from standard input
+    SetPassword { username: String },
+}
+
+#[derive(Debug, Args)]
+#[group(id = "holder", required = true, multiple = false)]
+pub struct Grant {
+    /// Username of the holder
+    #[arg(long, group = "holder")]
+    user: Option<String>,
+    /// Name of the role that holds it; made when it is missing
+    #[arg(long, group = "holder")]
+    role: Option<String>,
+    /// On one object, by primary key; on all without
+    #[arg(long)]
+    object: Option<String>,
+    /// Take it away instead
+    #[arg(long)]
+    revoke: bool,
+    /// For example `authentik_core.view_user`
+    permission: String,
+}
+
+/// An error as one sentence with its causes.
+pub fn explain(error: &Error) -> String {
+    match error {
+        Error::Refused(text) | Error::RefusedList(text) => text.clone(),
+        Error::Invalid(fields) => {
+            let texts = fields.iter().map(|(field, problems)| format!("{field}: {}", describe(problems)));
+            texts.collect::<Vec<_>>().join("; ")
+        }
+        other => {
+            let mut text = other.to_string();
+            let mut next = std::error::Error::source(other);
+            while let Some(source) = next {
+                text = format!("{text}: {source}");
+                next = source.source();
+            }
+            text
+        }
+    }
+}
+
+fn describe(problems: &[Problem]) -> String {
+    let text = |problem: &Problem| match problem {
+        Problem::Taken(_) => "is taken".to_owned(),
+        Problem::UnknownKey(value) | Problem::UnknownChoice(value) => format!("there is no `{value}`"),
+        Problem::Rule(text) => text.clone(),
+    };
+    problems.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+async fn context(config: Config) -> Result<Ctx, Failure> {
+    let (app, _) = bootstrap::open(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    Ok(Ctx::new(app, Arc::new(Principal::System), None))
+}
+
+async fn named(ctx: &Ctx, username: &str) -> Result<users::Model, Failure> {
+    let user = users::store::by_username(ctx.app.db.read(), username).await?;
+    user.ok_or_else(|| Failure::Said(format!("there is no account `{username}`")))
+}
+
+fn is_slug(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+pub async fn token(config: Config, command: Token) -> Result<(), Failure> {
+    let ctx = context(config).await?;
+    match command {
+        Token::Create { user, identifier, intent, description, no_expiry } => {
+            if !is_slug(&identifier) {
+                return Err(Failure::Said("identifier: letters, digits, hyphens and underscores, 255 at most".into()));
+            }
+            let owner = named(&ctx, &user).await?;
+            let new = NewToken {
+                identifier,
+                intent: Some(match intent {
+                    IntentArg::Api => Intent::Api,
+                    IntentArg::AppPassword => Intent::AppPassword,
+                }),
+                user: Some(owner.id),
+                description: Some(description),
+                expiring: Some(!no_expiry),
+                ..NewToken::default()
+            };
+            let mut tx = ctx.begin().await?;
+            let (token, key) = tokens::insert(&ctx, &mut tx, new).await?;
+            tx.commit().await?;
+            say(&format!("identifier  {}", token.identifier))?;
+            say(&format!("ends        {}", token.end().map_or("never".to_owned(), |t| t.to_rfc3339())))?;
+            say(&format!("key         {}", key.reveal()))?;
+        }
+        Token::List { user } => {
+            let filter = TokenFilter { username: user, ..TokenFilter::default() };
+            let all = ListRequest::new(None, Some("1000000"), None, None)?;
+            for row in tokens::list(&ctx, &all, filter).await?.items {
+                let token = row.token;
+                let end = token.end().map_or("never".to_owned(), |t| t.to_rfc3339());
+                say(&format!("{}\t{}\t{}\t{end}", token.identifier, token.intent.as_str(), row.user.username))?;
+            }
+        }
+        Token::Revoke { identifier } => {
+            tokens::delete(&ctx, &identifier).await?;
+            say(&format!("revoked {identifier}"))?;
+        }
+    }
+    Ok(())
+}
+
+pub async fn user(config: Config, command: User) -> Result<(), Failure> {
+    let ctx = context(config).await?;
+    match command {
+        User::Create { username, name, email, groups, service } => {
+            let known = crate::resource::groups::store::by_names(ctx.app.db.read(), &groups).await?;
+            if let Some(missing) = groups.iter().find(|name| !known.iter().any(|g| g.name == **name)) {
+                return Err(Failure::Said(format!("there is no group `{missing}`")));
+            }
+            let new = NewUser {
+                name: name.unwrap_or_else(|| username.clone()),
+                username,
+                email: Some(email),
+                groups: known.into_iter().map(|g| g.id).collect(),
+                kind: Some(if service { Kind::ServiceAccount } else { Kind::Internal }),
+                ..NewUser::default()
+            };
+            let user = accounts::create(&ctx, new).await?;
+            say(&format!("made account {} with the id {}", user.username, user.id))?;
+        }
+        User::SetPassword { username } => {
+            let user = named(&ctx, &username).await?;
+            let mut password = String::new();
+            std::io::stdin().read_to_string(&mut password)?;
+            let password = password.trim_end_matches(['\n', '\r']);
+            if password.is_empty() {
+                return Err(Failure::Said("no password on standard input".into()));
+            }
+            accounts::set_password(&ctx, user.id, Some(PlainSecret::new(password.to_owned()))).await?;
+            say(&format!("set the password of {username}"))?;
+        }
+    }
+    Ok(())
+}
+
+pub async fn grant(config: Config, command: Grant) -> Result<(), Failure> {
+    let Grant { user, role, object, revoke, permission } = command;
+    let ctx = context(config).await?;
+    let mut tx = ctx.begin().await?;
+    let holder = match (user, role) {
+        (Some(user), _) => Holder::User(named(&ctx, &user).await?.id),
+        (None, Some(role)) => Holder::Role(grants::service::role_named(&mut tx, &ctx, &role).await?),
+        (None, None) => return Err(Failure::Said("whose? say --user or --role".into())),
+    };
+    let changed = if revoke {
+        grants::service::revoke(&mut tx, holder, &permission, object.as_deref()).await?
+    } else {
+        grants::service::grant(&mut tx, holder, &permission, object.as_deref()).await?
+    };
+    tx.commit().await?;
+    if let Holder::Role(id) = holder {
+        say(&format!("role {id}"))?;
+    }
+    say(match (changed, revoke) {
+        (true, false) => "granted",
+        (true, true) => "taken away",
+        (false, false) => "was granted already",
+        (false, true) => "was not granted",
+    })
+}

@@ -1,0 +1,171 @@
+//! Settings of the process: built-in defaults, then `tessera.toml`, then `TESSERA_*` in the environment.
+//!
+//! The table of all keys is in the README; a key that is not in it is an error, so that a typing
+//! error does not pass for a setting.
+
+use config::{ConfigError, Environment, File, FileFormat};
+use serde::Deserialize;
+use std::{collections::HashMap, net::SocketAddr, path::PathBuf};
+
+const PREFIX: &str = "TESSERA";
+/// The configuration file, in the working directory.
+pub const FILE: &str = "tessera.toml";
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Settings of the process. `Debug` hides what is secret.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// Address of health checks and the management document.
+    pub management_listen: SocketAddr,
+    /// Folder of the SQLite file; made when missing.
+    pub data_dir: PathBuf,
+    /// `sqlite:<file>` or `postgres://…`; by default `tessera.db` in `data_dir`.
+    pub database_url: Option<String>,
+    /// Connections that read (SQLite), or half of all connections (PostgreSQL).
+    pub database_readers: u32,
+    /// The master key itself.
+    pub secret_key: Option<String>,
+    /// The file with the master key; made when missing.
+    pub secret_key_file: PathBuf,
+    /// Password of `akadmin`, on the first start.
+    pub bootstrap_password: Option<String>,
+    /// Key of the first API token, on the first start.
+    pub bootstrap_token: Option<String>,
+    /// E-mail address of `akadmin`, on the first start.
+    pub bootstrap_email: String,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Longest time for a request's headers, and again for its body, in seconds.
+    pub request_timeout: u64,
+    /// Longest time that requests in flight get when the server stops, in seconds.
+    pub drain_timeout: u64,
+    /// Anonymous requests per second and address.
+    pub anonymous_rate: u32,
+    /// What is logged, in the syntax of `tracing`'s `EnvFilter`.
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9000)),
+            management_listen: SocketAddr::from(([127, 0, 0, 1], 9300)),
+            data_dir: PathBuf::from("data"),
+            database_url: None,
+            database_readers: 4,
+            secret_key: None,
+            secret_key_file: PathBuf::from("tessera.key"),
+            bootstrap_password: None,
+            bootstrap_token: None,
+            bootstrap_email: "root@example.com".to_owned(),
+            max_body_bytes: 1 << 20,
+            request_timeout: 30,
+            drain_timeout: 30,
+            anonymous_rate: 1000,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("management_listen", &self.management_listen)
+            .field("data_dir", &self.data_dir)
+            .field("secret_key_file", &self.secret_key_file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads the file and the environment.
+    ///
+    /// # Errors
+    /// A key that does not exist, a value that is not of its type, a file that is not TOML.
+    pub fn load() -> Result<Self, ConfigError> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let environment = std::env::vars().collect();
+        Self::from_sources(File::new(FILE, FileFormat::Toml).required(false), environment)
+    }
+
+    fn from_sources<S>(file: S, environment: HashMap<String, String>) -> Result<Self, ConfigError>
+    where
+        S: config::Source + Send + Sync + 'static,
+    {
+        // Variables of the tests are none of the server's business; an empty value is no value.
+        let environment: HashMap<_, _> = environment
+            .into_iter()
+            .filter(|(name, value)| !name.starts_with("TESSERA_TEST_") && !value.is_empty())
+            .collect();
+        let config: Self = config::Config::builder()
+            .add_source(file)
+            .add_source(Environment::with_prefix(PREFIX).source(Some(environment)))
+            .build()?
+            .try_deserialize()?;
+        Ok(config)
+    }
+
+    /// The address of the database.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| crate::db::sqlite_url(&self.data_dir.join("tessera.db")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::from_sources(File::from_str(toml, FileFormat::Toml), environment)
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
+        let toml = "listen = \"127.0.0.1:1\"\ndata_dir = \"elsewhere\"";
+        let config = load(toml, &[("TESSERA_LISTEN", "127.0.0.1:2")]).expect("loads");
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.data_dir, PathBuf::from("elsewhere"));
+        assert_eq!(config.management_listen.port(), 9300);
+        assert_eq!(config.database_url(), "sqlite:elsewhere/tessera.db");
+    }
+
+    #[test]
+    fn unknown_keys_are_errors() {
+        assert!(load("lisen = \"127.0.0.1:1\"", &[]).unwrap_err().to_string().contains("lisen"));
+        assert!(load("", &[("TESSERA_LISEN", "127.0.0.1:1")]).unwrap_err().to_string().contains("lisen"));
+        assert!(load("", &[("TESSERA_TEST_POSTGRES", "x"), ("OTHER", "y")]).is_ok());
+    }
+
+    #[test]
+    fn values_have_types() {
+        assert_eq!(load("", &[("TESSERA_MAX_BODY_BYTES", "1000")]).expect("loads").max_body_bytes, 1000);
+        assert!(load("", &[("TESSERA_MAX_BODY_BYTES", "many")]).is_err());
+        assert!(load("", &[("TESSERA_LISTEN", "nowhere")]).is_err());
+    }
+
+    #[test]
+    fn a_key_of_digits_is_still_text() {
+        assert_eq!(load("", &[("TESSERA_SECRET_KEY", "0123")]).expect("loads").secret_key.as_deref(), Some("0123"));
+    }
+
+    #[test]
+    fn secrets_are_not_in_the_debug_output() {
+        let config = load("", &[("TESSERA_SECRET_KEY", "hush"), ("TESSERA_BOOTSTRAP_TOKEN", "hush")]).expect("loads");
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Query parameters: forms rather than serializers, so the texts differ from those for bodies
+//! (contract: authentik-core §1.6). Empty values count as absent; of a repeated key the last counts.
+
+use super::{fields::NULL_CHARACTERS, python};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use tessera_api_runtime::{Field, Kind, Micros};
+use uuid::Uuid;
+
+pub fn parameter(field: &'static Field, values: &[Cow<'_, str>]) -> Result<Option<Value>, Value> {
+    let outcome = match field.kind {
+        Kind::PkMany | Kind::Multichoice => several(field, values).map(Some),
+        _ => match values.last().filter(|v| !v.is_empty()) {
+            None => Ok(None),
+            Some(value) => single(field, value),
+        },
+    };
+    outcome.map_err(|text| json!([text]))
+}
+
+fn single(field: &Field, value: &str) -> Result<Option<Value>, String> {
+    Ok(Some(match field.kind {
+        Kind::Boolean => match value.to_lowercase().as_str() {
+            "true" | "1" => json!(true),
+            "false" | "0" => json!(false),
+            _ => return Ok(None),
+        },
+        // Django's three-state widget, with the numbers of its older versions.
+        Kind::BooleanWord => match value {
+            "true" | "True" | "2" => json!(true),
+            "false" | "False" | "3" => json!(false),
+            _ => return Ok(None),
+        },
+        Kind::LiteralTrue => json!(value.eq_ignore_ascii_case("true")),
+        Kind::Choice if field.choices.contains(&value) => json!(value),
+        Kind::Choice => return Err(not_a_choice(value)),
+        Kind::Datetime => json!(Micros(python::datetime(value.trim()).ok_or("Enter a valid date/time.")?)),
+        Kind::Uuid => json!(value.trim().parse::<Uuid>().map_err(|_| "Enter a valid UUID.")?),
+        Kind::Integer | Kind::Pk => match python::int(value).and_then(|n| i32::try_from(n).ok()) {
+            Some(n) => json!(n),
+            None => return Err("Enter a number.".to_owned()),
+        },
+        _ if value.contains('\0') => return Err(NULL_CHARACTERS.to_owned()),
+        _ => match value.trim() {
+            "" => return Ok(None),
+            text => json!(text),
+        },
+    }))
+}
+
+fn not_a_choice(value: &str) -> String {
+    format!("Select a valid choice. {value} is not one of the available choices.")
+}
+
+fn several(field: &Field, values: &[Cow<'_, str>]) -> Result<Value, String> {
+    let values = values.iter().filter(|v| !v.is_empty());
+    let read = values.map(|value| match (field.kind, field.item) {
+        (Kind::Multichoice, _) if field.choices.contains(&&**value) => Ok(json!(value)),
+        (Kind::Multichoice, _) => Err(not_a_choice(value)),
+        (_, Some(Kind::PkUuid)) => {
+            value.parse::<Uuid>().map(|id| json!(id)).map_err(|_| format!("“{value}” is not a valid UUID."))
+        }
+        (_, Some(Kind::Pk)) => match python::int(value) {
+            None => Err(format!("“{value}” is not a valid value.")),
+            Some(n) => i32::try_from(n).map(|n| json!(n)).map_err(|_| not_a_choice(value)),
+        },
+        _ if value.contains('\0') => Err(NULL_CHARACTERS.to_owned()),
+        _ => Ok(json!(value)),
+    });
+    read.collect::<Result<Vec<_>, _>>().map(Value::Array)
+}

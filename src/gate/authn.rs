@@ -1,0 +1,64 @@
+//! Authentication: from the `Authorization` header to a principal (contract: authentik-core §1.1).
+//!
+//! A principal is remembered by the digest of its key, for the generation it was read in
+//! ([`crate::db`]), so that a busy client costs no query; whether it has ended is checked every time.
+//! Nothing is written, and an expired token is not deleted by being presented.
+
+use super::text;
+use crate::{
+    access::{Account, Principal},
+    app::App,
+    error::{Error, Result},
+    resource::{tokens, users},
+    secret::{Digest, PlainSecret, key},
+};
+use http::{HeaderMap, header};
+use std::sync::Arc;
+
+/// Who sent these headers.
+///
+/// # Errors
+/// [`Error::UnsupportedScheme`], [`Error::InvalidCredentials`]; otherwise when the database is away.
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Principal>> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(Arc::new(Principal::Anonymous));
+    }
+    let value = text(headers, &header::AUTHORIZATION).ok_or(Error::InvalidCredentials)?;
+    // A scheme with nothing after it counts as no credentials.
+    let Some((scheme, key)) = value.trim().split_once(' ') else { return Ok(Arc::new(Principal::Anonymous)) };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Error::UnsupportedScheme);
+    }
+    if key::form(key) == key::Form::Damaged {
+        return Err(Error::InvalidCredentials);
+    }
+    let digest = app.keyring.digest(&PlainSecret::new(key.to_owned()));
+    let principal = remembered(app, &digest).await?;
+    let now = app.clock.now();
+    match principal.account() {
+        Some(account) if account.expires.is_none_or(|end| now <= end) => Ok(principal),
+        _ => Err(Error::InvalidCredentials),
+    }
+}
+
+async fn remembered(app: &App, digest: &Digest) -> Result<Arc<Principal>> {
+    let generation = app.generation.current();
+    if let Some((then, principal)) = app.principals.get(digest)
+        && then == generation
+    {
+        return Ok(principal);
+    }
+    let principal = Arc::new(Principal::Account(look_up(app, digest).await?));
+    app.principals.insert(digest.clone(), (generation, Arc::clone(&principal)));
+    Ok(principal)
+}
+
+async fn look_up(app: &App, digest: &Digest) -> Result<Account> {
+    let db = app.db.read();
+    let (token, user) = tokens::store::by_digest(db, digest).await?.ok_or(Error::InvalidCredentials)?;
+    if token.intent != tokens::Intent::Api || !user.can_authenticate() {
+        return Err(Error::InvalidCredentials);
+    }
+    let expires = token.end();
+    users::service::account(db, user, expires).await
+}

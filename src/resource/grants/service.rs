@@ -1,0 +1,51 @@
+//! Rules for grants, as far as the command line and other resources need them.
+
+use super::{catalogue, store, store::Holder};
+use crate::{
+    audit::{self, Event, Subject},
+    ctx::Ctx,
+    db::Tx,
+    error::{Error, Result},
+};
+use uuid::Uuid;
+
+/// Grants a permission; granting it twice changes nothing.
+///
+/// # Errors
+/// [`Error::Refused`] when there is no such permission.
+pub async fn grant(tx: &mut Tx, holder: Holder, permission: &str, object: Option<&str>) -> Result<bool> {
+    if !catalogue::is_known(permission) {
+        return Err(Error::Refused(format!("there is no permission `{permission}`")));
+    }
+    let new = store::add(tx.conn(), holder, permission, object).await?;
+    if new {
+        tx.touch();
+    }
+    Ok(new)
+}
+
+/// Takes a permission away; tells whether it was there.
+///
+/// # Errors
+/// When the database is away.
+pub async fn revoke(tx: &mut Tx, holder: Holder, permission: &str, object: Option<&str>) -> Result<bool> {
+    let was = store::remove(tx.conn(), holder, permission, object).await?;
+    if was {
+        tx.touch();
+    }
+    Ok(was)
+}
+
+/// The role of this name, made when it is missing.
+///
+/// # Errors
+/// When the database is away.
+pub async fn role_named(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<Uuid> {
+    if let Some(role) = store::role_by_name(tx.conn(), name).await? {
+        return Ok(role.id);
+    }
+    let role = store::insert_role(tx.conn(), ctx.uuid(), name).await?;
+    let subject = Subject::new("authentik_rbac", "role", role.id.simple(), &role.name);
+    audit::record(tx, ctx, Event::created(&subject, &serde_json::json!({"name": role.name}))).await?;
+    Ok(role.id)
+}

@@ -1,0 +1,8 @@
+//! One folder per resource: entity, store (queries), service (rules), api (the generated trait).
+
+pub mod grants;
+pub mod groups;
+pub mod settings;
+pub mod system;
+pub mod tokens;
+pub mod users;

@@ -1,0 +1,73 @@
+//! Settings that administrators change at run time: one row, remembered until it changes.
+
+use crate::{
+    time::Duration,
+    error::{Error, Result},
+};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _, entity::prelude::*};
+
+/// The row; column names are the wire's (contract: authentik-core §1.9).
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "settings")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    pub avatars: String,
+    pub default_user_change_name: bool,
+    pub default_user_change_email: bool,
+    pub default_user_change_username: bool,
+    pub event_retention: String,
+    pub footer_links: Json,
+    pub gdpr_compliance: bool,
+    pub impersonation: bool,
+    pub default_token_duration: String,
+    pub default_token_length: i32,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The settings, with durations read.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a token lives unless something else is said.
+    pub default_token_duration: Duration,
+    /// Length of generated keys, in characters; fewer than 40 count as 40.
+    pub default_token_length: usize,
+    /// How long events are kept.
+    pub event_retention: Duration,
+    pub impersonation: bool,
+}
+
+/// The settings of a fresh installation.
+#[must_use]
+pub fn defaults() -> ActiveModel {
+    ActiveModel {
+        id: Set(1),
+        avatars: Set("gravatar,initials".into()),
+        default_user_change_name: Set(true),
+        default_user_change_email: Set(false),
+        default_user_change_username: Set(false),
+        event_retention: Set("days=365".into()),
+        footer_links: Set(serde_json::json!([])),
+        gdpr_compliance: Set(true),
+        impersonation: Set(true),
+        default_token_duration: Set("minutes=30".into()),
+        default_token_length: Set(60),
+    }
+}
+
+/// Reads the settings.
+///
+/// # Errors
+/// When the database is away, or holds a duration that nobody can read.
+pub async fn load(db: &impl ConnectionTrait) -> Result<Settings> {
+    let row = Entity::find_by_id(1).one(db).await?.ok_or_else(|| Error::internal("the settings are missing"))?;
+    let duration = |text: &str| text.parse::<Duration>().map_err(Error::internal);
+    Ok(Settings {
+        default_token_duration: duration(&row.default_token_duration)?,
+        default_token_length: usize::try_from(row.default_token_length).unwrap_or_default(),
+        event_retention: duration(&row.event_retention)?,
+        impersonation: row.impersonation,
+    })
+}

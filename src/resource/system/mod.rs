@@ -1,0 +1,3 @@
+//! What is about the server itself: configuration for clients, its version, its document.
+
+mod api;

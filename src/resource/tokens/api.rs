@@ -1,0 +1,196 @@
+//! `core/tokens` of api/v3.yaml: convert in, call the service, convert out.
+
+use super::{
+    entity::Intent,
+    service::{self, NewToken, TokenChange},
+    store::{TokenFilter, TokenView},
+};
+use crate::{
+    app::App,
+    ctx::Ctx,
+    dialect::{Failure, v3},
+    list::ListRequest,
+    resource::users,
+    secret::PlainSecret,
+};
+use std::collections::HashSet;
+use tessera_api::v3::{
+    apis::tokens::*,
+    models::{self, IntentEnum},
+};
+use uuid::Uuid;
+
+impl From<IntentEnum> for Intent {
+    fn from(intent: IntentEnum) -> Self {
+        match intent {
+            IntentEnum::Verification => Self::Verification,
+            IntentEnum::Api => Self::Api,
+            IntentEnum::Recovery => Self::Recovery,
+            IntentEnum::AppPassword => Self::AppPassword,
+        }
+    }
+}
+
+impl From<Intent> for IntentEnum {
+    fn from(intent: Intent) -> Self {
+        match intent {
+            Intent::Verification => Self::Verification,
+            Intent::Api => Self::Api,
+            Intent::Recovery => Self::Recovery,
+            Intent::AppPassword => Self::AppPassword,
+        }
+    }
+}
+
+fn to_model(app: &App, superusers: &HashSet<Uuid>, with_groups: bool, row: TokenView) -> models::Token {
+    let TokenView { token, user } = row;
+    models::Token {
+        pk: token.id,
+        managed: token.managed,
+        identifier: token.identifier,
+        intent: token.intent.into(),
+        user: token.user_id,
+        user_obj: users::to_model(app, superusers, with_groups, user),
+        description: token.description,
+        expires: token.expires.map(Into::into),
+        expiring: token.expiring,
+    }
+}
+
+async fn shown(ctx: &Ctx, row: TokenView) -> Result<models::Token, Failure> {
+    Ok(to_model(&ctx.app, &*ctx.app.superuser_groups().await?, true, row))
+}
+
+impl Tokens for App {
+    async fn core_tokens_list(&self, ctx: &Ctx, q: CoreTokensListQuery) -> Result<CoreTokensListResponse, Failure> {
+        let request = ListRequest::new(
+            q.page.as_deref(),
+            q.page_size.as_deref(),
+            q.ordering.as_deref(),
+            q.search.as_deref(),
+        )?;
+        let filter = TokenFilter {
+            identifier: q.identifier,
+            intent: q.intent.and_then(|i| i.as_str().parse::<IntentEnum>().ok()).map(Into::into),
+            username: q.user__username,
+            description: q.description,
+            expires: q.expires.map(|t| t.0),
+            expiring: q.expiring,
+            managed: q.managed,
+        };
+        let page = service::list(ctx, &request, filter).await?;
+        let superusers = self.superuser_groups().await?;
+        let with_groups = q.include_groups.unwrap_or(true);
+        let (pagination, results) = v3::page(page.map(|row| to_model(self, &superusers, with_groups, row)));
+        Ok(CoreTokensListResponse::Status200(models::PaginatedTokenList { pagination, results }))
+    }
+
+    async fn core_tokens_create(
+        &self,
+        ctx: &Ctx,
+        body: models::TokenRequest,
+    ) -> Result<CoreTokensCreateResponse, Failure> {
+        let models::TokenRequest { managed, identifier, intent, user, description, expires, expiring } = body;
+        let new = NewToken {
+            identifier,
+            intent: intent.map(Into::into),
+            user,
+            description,
+            expires: expires.map(|e| e.map(|t| t.0)),
+            expiring,
+            managed,
+            key: None,
+        };
+        Ok(CoreTokensCreateResponse::Status201(shown(ctx, service::create(ctx, new).await?).await?))
+    }
+
+    async fn core_tokens_retrieve(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensRetrievePath,
+        query: CoreTokensRetrieveQuery,
+    ) -> Result<CoreTokensRetrieveResponse, Failure> {
+        let row = service::view(ctx, &path.identifier).await?;
+        let superusers = self.superuser_groups().await?;
+        let token = to_model(self, &superusers, query.include_groups.unwrap_or(true), row);
+        Ok(CoreTokensRetrieveResponse::Status200(token))
+    }
+
+    async fn core_tokens_update(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensUpdatePath,
+        body: models::TokenRequest,
+    ) -> Result<CoreTokensUpdateResponse, Failure> {
+        let models::TokenRequest { managed, identifier, intent, user, description, expires, expiring } = body;
+        let change = TokenChange {
+            identifier: Some(identifier),
+            intent: intent.map(Into::into),
+            user,
+            description,
+            expires: expires.map(|e| e.map(|t| t.0)),
+            expiring,
+            managed,
+        };
+        let row = service::update(ctx, &path.identifier, change).await?;
+        Ok(CoreTokensUpdateResponse::Status200(shown(ctx, row).await?))
+    }
+
+    async fn core_tokens_partial_update(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensPartialUpdatePath,
+        body: models::PatchedTokenRequest,
+    ) -> Result<CoreTokensPartialUpdateResponse, Failure> {
+        let models::PatchedTokenRequest { managed, identifier, intent, user, description, expires, expiring } = body;
+        let change = TokenChange {
+            identifier,
+            intent: intent.map(Into::into),
+            user,
+            description,
+            expires: expires.map(|e| e.map(|t| t.0)),
+            expiring,
+            managed,
+        };
+        let row = service::update(ctx, &path.identifier, change).await?;
+        Ok(CoreTokensPartialUpdateResponse::Status200(shown(ctx, row).await?))
+    }
+
+    async fn core_tokens_destroy(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensDestroyPath,
+    ) -> Result<CoreTokensDestroyResponse, Failure> {
+        service::delete(ctx, &path.identifier).await?;
+        Ok(CoreTokensDestroyResponse::Status204)
+    }
+
+    async fn core_tokens_view_key_retrieve(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensViewKeyRetrievePath,
+    ) -> Result<CoreTokensViewKeyRetrieveResponse, Failure> {
+        let key = service::view_key(ctx, &path.identifier).await?.reveal().to_owned();
+        Ok(CoreTokensViewKeyRetrieveResponse::Status200(models::TokenView { key }))
+    }
+
+    async fn core_tokens_set_key_create(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensSetKeyCreatePath,
+        body: models::TokenSetKeyRequest,
+    ) -> Result<CoreTokensSetKeyCreateResponse, Failure> {
+        let key = body.key.flatten().filter(|key| !key.trim().is_empty()).ok_or(crate::error::Error::Unexplained)?;
+        service::set_key(ctx, &path.identifier, PlainSecret::new(key)).await?;
+        Ok(CoreTokensSetKeyCreateResponse::Status204)
+    }
+
+    async fn core_tokens_used_by_list(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensUsedByListPath,
+    ) -> Result<CoreTokensUsedByListResponse, Failure> {
+        service::used_by(ctx, &path.identifier).await?;
+        Ok(CoreTokensUsedByListResponse::Status200(Vec::new()))
+    }
+}

@@ -1,0 +1,165 @@
+//! Queries on tokens. Every query of a caller starts at [`visible`].
+
+use super::entity::{ActiveModel, Column, Entity, Intent, Model};
+use crate::{
+    access::Principal,
+    error::{Error, Problem, Result, unique_violation},
+    list::{ListRequest, OrderColumn, Page},
+    resource::users::{self, view, view::UserView},
+    secret::Digest,
+};
+use sea_orm::{
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _, FromQueryResult, JoinType,
+    QueryFilter as _, QueryResult, QuerySelect as _, Related, Select,
+    prelude::DateTimeUtc,
+    sea_query::Expr,
+};
+
+/// A token with its owner.
+#[derive(Debug, Clone)]
+pub struct TokenView {
+    pub token: Model,
+    pub user: UserView,
+}
+
+impl FromQueryResult for TokenView {
+    fn from_query_result(row: &QueryResult, _: &str) -> Result<Self, DbErr> {
+        Ok(Self { token: Model::from_query_result(row, "")?, user: UserView::from_query_result(row, view::PREFIX)? })
+    }
+}
+
+/// What a listing of tokens may be narrowed by; all exact.
+#[derive(Debug, Clone, Default)]
+pub struct TokenFilter {
+    pub identifier: Option<String>,
+    pub intent: Option<Intent>,
+    pub username: Option<String>,
+    pub description: Option<String>,
+    pub expires: Option<DateTimeUtc>,
+    pub expiring: Option<bool>,
+    pub managed: Option<String>,
+}
+
+/// Tokens that exist for this caller: their own, for superusers all. No grant opens others'.
+fn visible(principal: &Principal) -> Select<Entity> {
+    match principal {
+        _ if principal.is_superuser() => Entity::find(),
+        Principal::Account(account) => Entity::find().filter(Column::UserId.eq(account.id)),
+        Principal::Anonymous | Principal::System => Entity::find().filter(Expr::val(false)),
+    }
+}
+
+fn with_owner(select: Select<Entity>) -> Select<Entity> {
+    select.join(JoinType::InnerJoin, <Entity as Related<users::Entity>>::to())
+}
+
+fn viewed(select: Select<Entity>, backend: DatabaseBackend) -> Select<Entity> {
+    view::with_columns(with_owner(select), backend)
+}
+
+fn order_column(name: &str) -> Option<OrderColumn> {
+    Some(match name {
+        "pk" => OrderColumn::of(Column::Id),
+        "managed" => OrderColumn::nullable(Column::Managed),
+        "identifier" => OrderColumn::of(Column::Identifier),
+        "intent" => OrderColumn::of(Column::Intent),
+        "user" => OrderColumn::of(Column::UserId),
+        "description" => OrderColumn::of(Column::Description),
+        "expires" => OrderColumn::nullable(Column::Expires),
+        "expiring" => OrderColumn::of(Column::Expiring),
+        _ => return None,
+    })
+}
+
+/// One page of the tokens that the caller may see.
+///
+/// # Errors
+/// [`Error::InvalidPage`]; otherwise when the database is away.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    principal: &Principal,
+    request: &ListRequest,
+    filter: TokenFilter,
+) -> Result<Page<TokenView>> {
+    let mut select = visible(principal);
+    let TokenFilter { identifier, intent, username, description, expires, expiring, managed } = filter;
+    for condition in [
+        identifier.map(|v| Column::Identifier.eq(v)),
+        intent.map(|v| Column::Intent.eq(v)),
+        username.map(|v| users::Column::Username.eq(v)),
+        description.map(|v| Column::Description.eq(v)),
+        expires.map(|v| Column::Expires.eq(v)),
+        expiring.map(|v| Column::Expiring.eq(v)),
+        managed.map(|v| Column::Managed.eq(v)),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        select = select.filter(condition);
+    }
+    let searched = [Expr::col(Column::Search.as_column_ref()), Expr::col(users::Column::UsernameFolded.as_column_ref())];
+    let select = select.filter(request.search_condition(&searched));
+    let counted = with_owner(select.clone());
+    let ordered = request.order(viewed(select, db.get_database_backend()), order_column, &["identifier", "expires"], Column::Id);
+    request.fetch(db, counted, ordered).await
+}
+
+/// One token that the caller may see, with its owner.
+///
+/// # Errors
+/// [`Error::NotFound`]; otherwise when the database is away.
+pub async fn view(db: &impl ConnectionTrait, principal: &Principal, identifier: &str) -> Result<TokenView> {
+    viewed(visible(principal), db.get_database_backend())
+        .filter(Column::Identifier.eq(identifier))
+        .into_model()
+        .one(db)
+        .await?
+        .ok_or(Error::NotFound)
+}
+
+/// One token that the caller may see.
+///
+/// # Errors
+/// [`Error::NotFound`]; otherwise when the database is away.
+pub async fn find(db: &impl ConnectionTrait, principal: &Principal, identifier: &str) -> Result<Model> {
+    visible(principal).filter(Column::Identifier.eq(identifier)).one(db).await?.ok_or(Error::NotFound)
+}
+
+/// The token with this key, and its owner.
+///
+/// # Errors
+/// When the database is away.
+pub async fn by_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Option<(Model, users::Model)>> {
+    let found = Entity::find().filter(Column::KeyDigest.eq(digest.clone())).find_also_related(users::Entity).one(db).await?;
+    Ok(found.and_then(|(token, user)| Some((token, user?))))
+}
+
+/// # Errors
+/// A taken identifier, mark or key; otherwise when the database is away.
+pub async fn insert(db: &impl ConnectionTrait, token: ActiveModel) -> Result<Model> {
+    token.insert(db).await.map_err(taken)
+}
+
+/// # Errors
+/// As [`insert`].
+pub async fn update(db: &impl ConnectionTrait, token: ActiveModel) -> Result<Model> {
+    token.update(db).await.map_err(taken)
+}
+
+/// # Errors
+/// [`Error::NotFound`] when somebody else was faster.
+pub async fn delete(db: &impl ConnectionTrait, token: &Model) -> Result<()> {
+    let gone = Entity::delete_by_id(token.id).exec(db).await?;
+    if gone.rows_affected == 0 { Err(Error::NotFound) } else { Ok(()) }
+}
+
+fn taken(error: DbErr) -> Error {
+    let Some(constraint) = unique_violation(&error) else { return error.into() };
+    if constraint.contains("key_digest") {
+        Error::field("key", Problem::Taken(None))
+    } else if constraint.contains("managed") {
+        Error::field("managed", Problem::Taken(Some(("Token", "Managed by authentik"))))
+    } else {
+        Error::field("identifier", Problem::Taken(Some(("Token", "identifier"))))
+    }
+}

@@ -1,0 +1,397 @@
+//! Rules for accounts (contract: authentik-core §3).
+
+use super::{
+    entity::{ActiveModel, Kind, Model},
+    store::{self, UserFilter},
+    view::UserView,
+};
+use crate::{
+    access::{Account, Principal, code},
+    audit::{self, Action, Event, Subject},
+    ctx::Ctx,
+    db::Tx,
+    error::{Error, FieldErrors, Problem, Result},
+    list::{ListRequest, Page},
+    resource::{
+        grants::store as grants,
+        groups::{self, escalation::Watch},
+    },
+    secret::{PlainSecret, password::PasswordHash},
+};
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel as _};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// An account to be made.
+#[derive(Debug, Default)]
+pub struct NewUser {
+    pub username: String,
+    pub name: String,
+    pub is_active: Option<bool>,
+    pub last_login: Option<DateTime<Utc>>,
+    pub groups: Vec<Uuid>,
+    pub email: Option<String>,
+    pub attributes: Option<Map<String, Value>>,
+    pub path: Option<String>,
+    pub kind: Option<Kind>,
+}
+
+/// A change; what is `None` stays as it is.
+#[derive(Debug, Default)]
+pub struct UserChange {
+    pub username: Option<String>,
+    pub name: Option<String>,
+    pub is_active: Option<bool>,
+    pub last_login: Option<Option<DateTime<Utc>>>,
+    pub groups: Option<Vec<Uuid>>,
+    pub email: Option<String>,
+    pub attributes: Option<Map<String, Value>>,
+    pub path: Option<String>,
+    pub kind: Option<Kind>,
+}
+
+/// The account as events name it.
+#[must_use]
+pub fn subject(user: &Model) -> Subject {
+    Subject::new("authentik_core", "user", user.id, &user.username)
+}
+
+/// # Errors
+/// [`Error::InvalidPage`]; an unknown group in a filter.
+pub async fn list(ctx: &Ctx, request: &ListRequest, filter: UserFilter) -> Result<Page<UserView>> {
+    let db = ctx.app.db.read();
+    let mut errors = FieldErrors::default();
+    let known = groups::store::by_names(db, &filter.groups_by_name).await?;
+    for name in &filter.groups_by_name {
+        if !known.iter().any(|g| g.name == *name) {
+            errors.add("groups_by_name", Problem::UnknownChoice(name.clone()));
+            break;
+        }
+    }
+    let known = groups::store::existing(db, &filter.groups_by_pk).await?;
+    if let Some(id) = filter.groups_by_pk.iter().find(|id| !known.contains(id)) {
+        errors.add("groups_by_pk", Problem::UnknownChoice(id.to_string()));
+    }
+    errors.finish()?;
+    store::list(db, &ctx.principal, request, filter).await
+}
+
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn view(ctx: &Ctx, id: i32) -> Result<UserView> {
+    store::view(ctx.app.db.read(), &ctx.principal, id).await
+}
+
+/// Whether the caller may see the account; asked before a body is read.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn require(ctx: &Ctx, id: i32) -> Result<()> {
+    store::find(ctx.app.db.read(), &ctx.principal, id).await.map(drop)
+}
+
+/// # Errors
+/// When the database is away.
+pub async fn paths(ctx: &Ctx, request: &ListRequest) -> Result<Vec<String>> {
+    store::paths(ctx.app.db.read(), &ctx.principal, request).await
+}
+
+fn check_path(path: &str, errors: &mut FieldErrors) {
+    if path.starts_with('/') || path.ends_with('/') {
+        errors.add("path", Problem::Rule("No leading or trailing slashes allowed.".into()));
+    } else if path.split('/').any(str::is_empty) {
+        errors.add("path", Problem::Rule("No empty segments in user path allowed.".into()));
+    }
+}
+
+async fn check_groups(tx: &Tx, wanted: &[Uuid], errors: &mut FieldErrors) -> Result<()> {
+    let known = groups::store::existing(tx.conn(), wanted).await?;
+    if let Some(id) = wanted.iter().find(|id| !known.contains(id)) {
+        errors.add("groups", Problem::UnknownKey(id.to_string()));
+    }
+    Ok(())
+}
+
+async fn check_username(tx: &Tx, username: &str, own: Option<i32>, errors: &mut FieldErrors) -> Result<()> {
+    let other = store::by_username(tx.conn(), username).await?;
+    if other.is_some_and(|user| Some(user.id) != own) {
+        errors.add("username", Problem::Taken(None));
+    }
+    Ok(())
+}
+
+/// Makes an account that has no password yet.
+///
+/// # Errors
+/// [`Error::Invalid`]; [`Error::Forbidden`] when its groups would give it more than the caller holds.
+pub async fn create(ctx: &Ctx, new: NewUser) -> Result<UserView> {
+    let mut tx = ctx.begin().await?;
+    let user = insert(ctx, &mut tx, new).await?;
+    let made = store::view(tx.conn(), &Principal::System, user.id).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// As [`create`], inside the caller's transaction.
+///
+/// # Errors
+/// As [`create`].
+pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewUser) -> Result<Model> {
+    let mut errors = FieldErrors::default();
+    let path = new.path.unwrap_or_else(|| "users".to_owned());
+    check_path(&path, &mut errors);
+    let kind = new.kind.unwrap_or(Kind::Internal);
+    if kind == Kind::InternalServiceAccount && !matches!(*ctx.principal, Principal::System) {
+        errors.add("type", Problem::Rule(NOT_INTERNAL.into()));
+    }
+    check_username(tx, &new.username, None, &mut errors).await?;
+    check_groups(tx, &new.groups, &mut errors).await?;
+    errors.finish()?;
+    let watch = Watch::before(ctx, tx).await?;
+    let (uuid, is_active) = (ctx.uuid(), new.is_active.unwrap_or(true));
+    let email = new.email.unwrap_or_default();
+    let user = store::insert(
+        tx.conn(),
+        ActiveModel {
+            uuid: Set(uuid),
+            search: Set(Model::searchable(&new.username, &new.name, is_active, &email, uuid)),
+            username_folded: Set(new.username.to_lowercase()),
+            username: Set(new.username),
+            name: Set(new.name),
+            email: Set(email),
+            is_active: Set(is_active),
+            last_login: Set(new.last_login),
+            path: Set(path),
+            kind: Set(kind),
+            attributes: Set(Value::Object(new.attributes.unwrap_or_default())),
+            password: Set(PasswordHash::unusable(&*ctx.app.entropy)),
+            password_change_date: Set(ctx.now),
+            date_joined: Set(ctx.now),
+            ..Default::default()
+        },
+    )
+    .await?;
+    let wanted = distinct(new.groups);
+    store::set_groups(tx.conn(), user.id, &wanted).await?;
+    watch.after(ctx, tx, &[user.id]).await?;
+    let fields = json!({
+        "username": user.username, "name": user.name, "email": user.email, "is_active": user.is_active,
+        "path": user.path, "attributes": user.attributes,
+    });
+    audit::record(tx, ctx, Event::created(&subject(&user), &fields)).await?;
+    Ok(user)
+}
+
+const NOT_INTERNAL: &str = "Setting a user to internal service account is not allowed.";
+
+fn distinct(mut ids: Vec<Uuid>) -> Vec<Uuid> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Changes an account.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Invalid`]; [`Error::Forbidden`] for a superuser's account unless the
+/// caller is one, and when the account would get more than the caller holds.
+pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> {
+    let mut tx = ctx.begin().await?;
+    let old = store::find(tx.conn(), &ctx.principal, id).await?;
+    protect_superusers(ctx, &tx, id).await?;
+    if old.kind == Kind::InternalServiceAccount {
+        return Err(Error::rule("non_field_errors", "Can't modify internal service account users"));
+    }
+    let mut errors = FieldErrors::default();
+    if let Some(path) = &change.path {
+        check_path(path, &mut errors);
+    }
+    if change.kind == Some(Kind::InternalServiceAccount) {
+        errors.add("type", Problem::Rule(NOT_INTERNAL.into()));
+    }
+    if let Some(username) = &change.username {
+        check_username(&tx, username, Some(id), &mut errors).await?;
+    }
+    if let Some(groups) = &change.groups {
+        check_groups(&tx, groups, &mut errors).await?;
+    }
+    errors.finish()?;
+    let watch = Watch::before(ctx, &tx).await?;
+    let uuid = old.uuid;
+    let username = change.username.unwrap_or_else(|| old.username.clone());
+    let name = change.name.unwrap_or_else(|| old.name.clone());
+    let email = change.email.unwrap_or_else(|| old.email.clone());
+    let is_active = change.is_active.unwrap_or(old.is_active);
+    let mut row = old.into_active_model();
+    row.search = Set(Model::searchable(&username, &name, is_active, &email, uuid));
+    row.username_folded = Set(username.to_lowercase());
+    row.username = Set(username);
+    row.name = Set(name);
+    row.email = Set(email);
+    row.is_active = Set(is_active);
+    if let Some(last_login) = change.last_login {
+        row.last_login = Set(last_login);
+    }
+    if let Some(attributes) = change.attributes {
+        row.attributes = Set(Value::Object(attributes));
+    }
+    if let Some(path) = change.path {
+        row.path = Set(path);
+    }
+    if let Some(kind) = change.kind {
+        row.kind = Set(kind);
+    }
+    let user = store::update(tx.conn(), row).await?;
+    if let Some(wanted) = change.groups {
+        store::set_groups(tx.conn(), id, &distinct(wanted)).await?;
+    }
+    watch.after(ctx, &tx, &[id]).await?;
+    audit::record(&tx, ctx, Event::updated(&subject(&user))).await?;
+    let changed = store::view(tx.conn(), &ctx.principal, id).await?;
+    tx.touch();
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Accounts of superusers are changed by superusers only (authentik-rbac §8, 3).
+async fn protect_superusers(ctx: &Ctx, tx: &Tx, id: i32) -> Result<()> {
+    if ctx.principal.is_superuser() || !groups::store::superusers(tx.conn()).await?.contains(&id) {
+        return Ok(());
+    }
+    Err(Error::Forbidden)
+}
+
+/// Removes an account and what belongs to it: tokens, memberships, grants.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
+    let mut tx = ctx.begin().await?;
+    let user = store::find(tx.conn(), &ctx.principal, id).await?;
+    protect_superusers(ctx, &tx, id).await?;
+    store::delete(tx.conn(), id).await?;
+    grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
+    audit::record(&tx, ctx, Event::deleted(&subject(&user))).await?;
+    tx.touch();
+    tx.commit().await
+}
+
+/// Sets a password; `None` makes it unusable.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Forbidden`] for a superuser's account unless the caller is one.
+pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> Result<()> {
+    // Hashing takes long: before the transaction, and off the threads that serve requests.
+    let hash = hash_password(ctx, password).await?;
+    let mut tx = ctx.begin().await?;
+    let user = store::find(tx.conn(), &ctx.principal, id).await?;
+    protect_superusers(ctx, &tx, id).await?;
+    let usable = hash.is_usable();
+    let mut row = user.into_active_model();
+    row.password = Set(hash);
+    if usable {
+        row.password_change_date = Set(ctx.now);
+    }
+    let user = store::update(tx.conn(), row).await?;
+    let about = subject(&user);
+    audit::record(&tx, ctx, Event::updated(&about)).await?;
+    if usable {
+        let event = Event::about(Action::PasswordSet, "authentik.core.signals", "model", &about);
+        audit::record(&tx, ctx, event.of_user(user.id, &user.username, &user.email)).await?;
+    }
+    tx.touch();
+    tx.commit().await
+}
+
+/// Hashes a password off the threads that serve requests; `None` becomes an unusable one.
+///
+/// # Errors
+/// When memory is out.
+pub async fn hash_password(ctx: &Ctx, password: Option<PlainSecret>) -> Result<PasswordHash> {
+    let entropy = std::sync::Arc::clone(&ctx.app.entropy);
+    let Some(password) = password else { return Ok(PasswordHash::unusable(&*entropy)) };
+    tokio::task::spawn_blocking(move || PasswordHash::new(&*entropy, &password))
+        .await
+        .map_err(Error::internal)?
+        .map_err(Error::internal)
+}
+
+/// Attributes of an account over those of its groups, by name of the group (contract §2.3).
+///
+/// # Errors
+/// When the database is away.
+pub async fn merged_attributes(db: &impl ConnectionTrait, user: &Model) -> Result<Map<String, Value>> {
+    let mut merged = Map::new();
+    for group in store::groups_of(db, user.id).await? {
+        merge(&mut merged, group.attributes);
+    }
+    merge(&mut merged, user.attributes.clone());
+    Ok(merged)
+}
+
+/// Later values win; objects are merged key by key.
+fn merge(into: &mut Map<String, Value>, from: Value) {
+    let Value::Object(from) = from else { return };
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, Value::Object(new)),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+/// The caller's own account, with everything that reaches it.
+#[derive(Debug)]
+pub struct Myself {
+    pub user: Model,
+    pub superuser: bool,
+    /// With the ancestors, by name.
+    pub groups: Vec<(Uuid, String)>,
+    /// The merged attribute `settings`.
+    pub settings: Map<String, Value>,
+    /// Codes of the label `authentik_rbac`, without it.
+    pub system_permissions: Vec<String>,
+}
+
+/// # Errors
+/// [`Error::NotAuthenticated`] without an account.
+pub async fn myself(ctx: &Ctx) -> Result<Myself> {
+    let account = ctx.principal.require_account()?;
+    let db = ctx.app.db.read();
+    let user = store::by_id(db, account.id).await?.ok_or(Error::InvalidCredentials)?;
+    let names: BTreeMap<String, Uuid> =
+        groups::store::with_ancestors(db, account.id).await?.into_iter().map(|g| (g.name, g.id)).collect();
+    let settings = match merged_attributes(db, &user).await?.remove("settings") {
+        Some(Value::Object(settings)) => settings,
+        _ => Map::new(),
+    };
+    let held = |name: &&str| account.superuser || ctx.principal.holds(&format!("{}{name}", code::SYSTEM_LABEL));
+    let system_permissions = code::SYSTEM.iter().filter(|name| held(name)).map(|name| (*name).to_owned()).collect();
+    Ok(Myself {
+        superuser: account.superuser,
+        groups: names.into_iter().map(|(name, id)| (id, name)).collect(),
+        user,
+        settings,
+        system_permissions,
+    })
+}
+
+/// An account as a principal, with everything it holds.
+///
+/// # Errors
+/// When the database is away.
+pub async fn account(db: &impl ConnectionTrait, user: Model, expires: Option<DateTime<Utc>>) -> Result<Account> {
+    Ok(Account {
+        superuser: groups::store::superusers(db).await?.contains(&user.id),
+        grants: grants::of_user(db, user.id).await?,
+        id: user.id,
+        uuid: user.uuid,
+        username: user.username,
+        email: user.email,
+        expires,
+    })
+}

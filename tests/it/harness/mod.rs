@@ -1,0 +1,43 @@
+//! What the tests stand on: a server of their own each, on SQLite or PostgreSQL, a client that checks
+//! every answer against the document, and shorthands for people, grants and events.
+
+mod answer;
+mod client;
+mod document;
+mod events;
+mod people;
+mod place;
+mod runner;
+mod server;
+mod tap;
+
+pub use answer::Answer;
+pub use client::{Client, raw};
+pub use document::document;
+pub use events::Entry;
+pub use people::Person;
+pub use place::{Place, clean_up};
+pub use runner::{Test, main};
+pub use server::{BOOTSTRAP_PASSWORD, BOOTSTRAP_TOKEN, SECRET_KEY, Server};
+pub use tap::calls;
+
+/// The databases that every test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Lists the tests of a module: `tests![creates, deletes];`
+macro_rules! tests {
+    ($($name:ident),+ $(,)?) => {
+        pub fn all() -> Vec<crate::harness::Test> {
+            vec![$(crate::harness::Test {
+                module: module_path!(),
+                name: stringify!($name),
+                run: |server| Box::pin($name(server)),
+            }),+]
+        }
+    };
+}
+pub(crate) use tests;

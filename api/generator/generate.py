@@ -119,7 +119,7 @@ class Prepared:
                 continue
             # A page is a number or the word `last`; `list` reads it.
             if parameter["name"] in ("page", "page_size"):
-                parameter["schema"], parameter["x-field"] = {"type": "string"}, "char"
+                parameter["schema"], parameter["x-field"] = {"type": "string"}, "text"
             self.kind(f"{where} {parameter['name']}", parameter, parameter["schema"])
             if parameter.get("x-check") == "literal-true":
                 parameter["x-kind"] = "LiteralTrue"

@@ -7,7 +7,7 @@ Each line: case (stable key used by compare.py), family, method, path, auth, req
 headers, body.  All state is made through the API; the script deletes what it makes.
 A step whose precondition failed is written as {"case":..., "skipped": reason}.
 """
-import argparse, json, os, re, time, traceback
+import argparse, json, os, re, sqlite3, time, traceback
 import requests
 
 KEEP = ["content-type", "allow", "www-authenticate", "location", "cache-control", "pragma", "vary",
@@ -276,6 +276,9 @@ class Fix:
             R.raw("PATCH", API + "/admin/settings/", json={"default_token_duration": "seconds=1"})
             self.token(self.user, f"{t}-expired-api", "expired_token")
             R.raw("PATCH", API + "/admin/settings/", json={"default_token_duration": old})
+        elif R.a.sqlite and self.token(self.user, f"{t}-expired-api", "expired_token"):
+            with sqlite3.connect(R.a.sqlite, timeout=10) as db:
+                db.execute("UPDATE tokens SET expires = '2001-01-01T00:00:00+00:00' WHERE identifier = ?", [f"{t}-expired-api"])
         # an OAuth provider for JWTs
         self.client_id, self.client_secret = f"{t}-client", f"{t}-secret"
         props = [v for k, v in self.scopes.items() if k in ("openid", "email", "profile", "offline_access", "goauthentik.io/api")]
@@ -459,6 +462,7 @@ def main():
     ap.add_argument("--out", default="out")
     ap.add_argument("--only", default=",".join(FAMS))
     ap.add_argument("--tag", default="rec")
+    ap.add_argument("--sqlite", help="the server's database file: makes the expired token where the API has no settings")
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
     R = Rec(a)

@@ -8,7 +8,7 @@ tells what differs. Every difference must be listed in `differences.toml` with t
 `docs/compatibility.md` that explains it. A line there that no longer matches anything fails too, so the list
 only shrinks.
 """
-import argparse, re, subprocess, sys, tempfile, tomllib
+import argparse, json, re, subprocess, sys, tempfile, tomllib, urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -21,7 +21,7 @@ COMPATIBILITY = tessera.ROOT / "docs/compatibility.md"
 
 def differences(recorded, answered):
     """[(case, {kind of difference}, [text])] over all recorded cases; and how many were compared."""
-    options = argparse.Namespace(headers=False, values=False)
+    options = argparse.Namespace(headers=True, values=False)
     found, compared = [], 0
     for case, expected in recorded.items():
         if "skipped" in expected:
@@ -33,6 +33,21 @@ def differences(recorded, answered):
         elif wrong := compare.diff(expected, got, options):
             found.append((case, {kind for kind, _ in wrong}, [f"{kind}: {text}" for kind, text in wrong]))
     return found, compared
+
+
+def prepare(server):
+    """What the recorded server had: an administrator who had logged in, and a first token of someone in no group."""
+    def call(method, path, body=None):
+        request = urllib.request.Request(f"{server.base}/api/v3{path}", method=method, data=body and json.dumps(body).encode())
+        request.add_header("Authorization", f"Bearer {tessera.TOKEN}")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
+
+    me = call("GET", "/core/users/me/")["user"]
+    call("PATCH", f"/core/users/{me['pk']}/", {"last_login": "2024-09-16T12:00:00.123456Z"})
+    outpost = call("POST", "/core/users/", {"username": "ak-outpost", "name": "Outpost"})
+    call("POST", "/core/tokens/", {"identifier": "ak-outpost-api", "user": outpost["pk"], "managed": "ak-outpost"})
 
 
 def headings(document):
@@ -72,8 +87,9 @@ def main():
     python = tessera.python_with(HERE / "requirements.txt")
     with tempfile.TemporaryDirectory() as scratch, tessera.Server(binary) as server:
         out = asked.keep or Path(scratch)
+        prepare(server)
         subprocess.run([python, HERE / "drive.py", "--base", server.base, "--token", tessera.TOKEN,
-                        "--only", ",".join(sorted(FAMILIES)), "--out", out], check=True, timeout=900)
+                        "--only", ",".join(sorted(FAMILIES)), "--out", out, "--sqlite", server.home / "data/tessera.db"], check=True, timeout=900)
         found, compared = differences(compare.load(HERE / "recordings", FAMILIES), compare.load(out, FAMILIES))
 
     listed = [Listed(entry) for entry in tomllib.loads((HERE / "differences.toml").read_text()).get("difference", [])]

@@ -10,6 +10,8 @@ use uuid::Uuid;
 pub fn parameter(field: &'static Field, values: &[Cow<'_, str>]) -> Result<Option<Value>, Value> {
     let outcome = match field.kind {
         Kind::PkMany | Kind::Multichoice => several(field, values).map(Some),
+        // As it is: an empty page is no page.
+        Kind::Text => Ok(values.last().map(|v| json!(v))),
         _ => match values.last().filter(|v| !v.is_empty()) {
             None => Ok(None),
             Some(value) => single(field, value),

@@ -180,7 +180,7 @@ impl Tokens for App {
         path: CoreTokensSetKeyCreatePath,
         body: models::TokenSetKeyRequest,
     ) -> Result<CoreTokensSetKeyCreateResponse, Failure> {
-        let key = body.key.flatten().filter(|key| !key.trim().is_empty()).ok_or(crate::error::Error::Unexplained)?;
+        let key = body.key.flatten().filter(|key| !key.is_empty()).ok_or(crate::error::Error::Unexplained)?;
         service::set_key(ctx, &path.identifier, PlainSecret::new(key)).await?;
         Ok(CoreTokensSetKeyCreateResponse::Status204)
     }

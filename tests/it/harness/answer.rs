@@ -31,10 +31,15 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{}: not JSON ({e}): {}", self.request, self.text()))
     }
 
+    #[track_caller]
+    pub fn expect_status(&self, status: u16) {
+        assert_eq!(self.status, status, "{}\n  answered {} {}", self.request, self.status, self.text());
+    }
+
     /// The body, if the status is this.
     #[track_caller]
     pub fn expect(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}\n  answered {} {}", self.request, self.status, self.text());
+        self.expect_status(status);
         self.json()
     }
 

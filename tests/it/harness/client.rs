@@ -48,15 +48,18 @@ impl Client {
         self.request(Method::DELETE, path).send().await
     }
 
-    /// A request to be completed; `path` is below `/api/v3`, or begins with `/api` or `/-/`.
+    /// A request to be completed; `path` is below `/api/v3`.
     pub fn request(&self, method: Method, path: &str) -> Draft {
-        let whole = path.starts_with("/api") || path.starts_with("/-/");
+        self.outside(method, &format!("{BASE}{path}"))
+    }
+
+    /// A request to any path of the server.
+    pub fn outside(&self, method: Method, target: &str) -> Draft {
         let mut headers = Vec::new();
         if let Some(key) = &self.key {
             headers.push(("authorization".to_owned(), format!("Bearer {key}").into_bytes()));
         }
-        let target = if whole { path.to_owned() } else { format!("{BASE}{path}") };
-        Draft { address: self.address, method, target, headers, body: Bytes::new() }
+        Draft { address: self.address, method, target: target.to_owned(), headers, body: Bytes::new() }
     }
 }
 

@@ -27,7 +27,7 @@ test("create, retrieve and list", async () => {
   const one = await core.coreTokensRetrieve({ identifier: names[0] });
   assert.equal(one.intent, sdk.IntentEnum.Api);
   assert.equal(one.userObj.username, "akadmin");
-  assert.ok(one.expires instanceof Date && one.expiring === true && one.managed === null);
+  assert.ok(one.expires instanceof Date && one.expiring === true && one.managed == null);
 
   const page = await core.coreTokensList({ search: mark, pageSize: 2, page: 2 });
   assert.deepEqual(page.results.map((token) => token.identifier), [`${mark}-c`]);

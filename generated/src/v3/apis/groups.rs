@@ -237,7 +237,7 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
         },
         rt::Field {
             name: "page",
-            kind: rt::Kind::Char,
+            kind: rt::Kind::Text,
             item: None,
             required: false,
             nullable: false,
@@ -250,7 +250,7 @@ pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
         },
         rt::Field {
             name: "page_size",
-            kind: rt::Kind::Char,
+            kind: rt::Kind::Text,
             item: None,
             required: false,
             nullable: false,

@@ -222,7 +222,7 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
         },
         rt::Field {
             name: "page",
-            kind: rt::Kind::Char,
+            kind: rt::Kind::Text,
             item: None,
             required: false,
             nullable: false,
@@ -235,7 +235,7 @@ pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
         },
         rt::Field {
             name: "page_size",
-            kind: rt::Kind::Char,
+            kind: rt::Kind::Text,
             item: None,
             required: false,
             nullable: false,

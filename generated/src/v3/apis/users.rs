@@ -245,7 +245,7 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
         },
         rt::Field {
             name: "page",
-            kind: rt::Kind::Char,
+            kind: rt::Kind::Text,
             item: None,
             required: false,
             nullable: false,
@@ -258,7 +258,7 @@ pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
         },
         rt::Field {
             name: "page_size",
-            kind: rt::Kind::Char,
+            kind: rt::Kind::Text,
             item: None,
             required: false,
             nullable: false,

@@ -1,0 +1,160 @@
+//! Holes of the original that are closed here (contract: authentik-rbac §8, 1–3): nobody makes
+//! anybody more than they are themselves.
+
+use crate::harness::{Person, Server, tests};
+use serde_json::{Value, json};
+
+tests![
+    groups_give_no_superusers,
+    groups_give_no_roles_beyond_ones_own,
+    users_give_no_superusers,
+    superusers_are_out_of_reach,
+    superusers_are_not_restricted,
+    harmless_changes_pass,
+];
+
+const CODES: [&str; 10] = [
+    "view_group", "add_group", "change_group", "delete_group", "view_user", "add_user", "change_user", "delete_user",
+    "add_user_to_group", "reset_user_password",
+];
+
+/// Somebody who may do everything with accounts and groups, and nothing else.
+async fn clerk(server: &Server) -> Person {
+    let codes = CODES.map(|code| format!("authentik_core.{code}"));
+    server.holder_of("clerk", &codes.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+async fn state(server: &Server) -> (Value, Value) {
+    let admin = server.admin();
+    (admin.get("/core/users/").await.expect(200), admin.get("/core/groups/").await.expect(200))
+}
+
+/// Every request is refused, and nothing has changed afterwards.
+async fn all_refused(server: &Server, person: &Person, requests: &[(http::Method, String, Value)]) {
+    let before = state(server).await;
+    for (method, path, body) in requests {
+        let answer = person.client.request(method.clone(), path).json(body).send().await;
+        answer.expect_forbidden();
+        assert_eq!(state(server).await, before, "{}", answer.request);
+    }
+    person.client.get("/core/users/me/").await.expect(200);
+}
+
+async fn groups_give_no_superusers(server: &Server) {
+    let clerk = clerk(server).await;
+    let admins = server.group("admins", json!({"is_superuser": true})).await;
+    let below = server.group("below", json!({"parent": admins})).await;
+    let own = server.group("own", json!({"users": [clerk.pk]})).await;
+    let bob = server.person("bob").await;
+    let group = |pk: &str| format!("/core/groups/{pk}/");
+    let (post, put, patch) = (http::Method::POST, http::Method::PUT, http::Method::PATCH);
+    let requests = [
+        (post.clone(), "/core/groups/".to_owned(), json!({"name": "n", "is_superuser": true, "users": [clerk.pk]})),
+        (post.clone(), "/core/groups/".to_owned(), json!({"name": "n", "parent": admins, "users": [bob.pk]})),
+        (post.clone(), "/core/groups/".to_owned(), json!({"name": "n", "parent": below, "users": [clerk.pk]})),
+        (patch.clone(), group(&own), json!({"is_superuser": true})),
+        (patch.clone(), group(&own), json!({"parent": admins})),
+        (patch.clone(), group(&own), json!({"parent": below})),
+        (put.clone(), group(&own), json!({"name": "own", "is_superuser": true, "users": [clerk.pk]})),
+        (patch.clone(), group(&admins), json!({"users": [clerk.pk]})),
+        (patch.clone(), group(&below), json!({"users": [bob.pk]})),
+        (put, group(&below), json!({"name": "below", "parent": admins, "users": [clerk.pk]})),
+        (post.clone(), format!("{}add_user/", group(&admins)), json!({"pk": clerk.pk})),
+        (post, format!("{}add_user/", group(&below)), json!({"pk": bob.pk})),
+    ];
+    all_refused(server, &clerk, &requests).await;
+}
+
+async fn groups_give_no_roles_beyond_ones_own(server: &Server) {
+    let clerk = clerk(server).await;
+    let strong = server.role("strong", &["authentik_core.view_token_key"]).await.to_string();
+    let free = server.role("free", &["authentik_rbac.edit_system_settings"]).await.to_string();
+    let carrier = server.group("carrier", json!({"roles": [strong]})).await;
+    let own = server.group("own", json!({"users": [clerk.pk]})).await;
+    let group = |pk: &str| format!("/core/groups/{pk}/");
+    let (post, patch) = (http::Method::POST, http::Method::PATCH);
+    let requests = [
+        (patch.clone(), group(&own), json!({"roles": [free]})),
+        (patch.clone(), group(&carrier), json!({"users": [clerk.pk]})),
+        (post.clone(), "/core/groups/".to_owned(), json!({"name": "n", "roles": [free], "users": [clerk.pk]})),
+        (post.clone(), format!("{}add_user/", group(&carrier)), json!({"pk": clerk.pk})),
+        (patch, format!("/core/users/{}/", clerk.pk), json!({"groups": [own, carrier]})),
+        (post, "/core/users/".to_owned(), json!({"username": "n", "name": "", "groups": [carrier]})),
+    ];
+    all_refused(server, &clerk, &requests).await;
+    // A role that gives nothing new may be given.
+    let weak = server.role("weak", &["authentik_core.view_user"]).await.to_string();
+    clerk.client.patch(&group(&own), &json!({"roles": [weak]})).await.expect(200);
+    let carrier = server.group("weak carrier", json!({})).await;
+    clerk.client.post(&format!("{}add_user/", group(&carrier)), &json!({"pk": clerk.pk})).await.expect_empty(204);
+}
+
+async fn users_give_no_superusers(server: &Server) {
+    let clerk = clerk(server).await;
+    let admins = server.group("admins", json!({"is_superuser": true})).await;
+    let below = server.group("below", json!({"parent": admins})).await;
+    let bob = server.person("bob").await;
+    let (post, put, patch) = (http::Method::POST, http::Method::PUT, http::Method::PATCH);
+    let own = format!("/core/users/{}/", clerk.pk);
+    let requests = [
+        (patch.clone(), own.clone(), json!({"groups": [admins]})),
+        (patch.clone(), own.clone(), json!({"groups": [below]})),
+        (put, own, json!({"username": "clerk", "name": "", "groups": [admins]})),
+        (patch, format!("/core/users/{}/", bob.pk), json!({"groups": [below]})),
+        (post.clone(), "/core/users/".to_owned(), json!({"username": "n", "name": "", "groups": [admins]})),
+        (post, "/core/users/".to_owned(), json!({"username": "n", "name": "", "groups": [below]})),
+    ];
+    all_refused(server, &clerk, &requests).await;
+}
+
+async fn superusers_are_out_of_reach(server: &Server) {
+    let clerk = clerk(server).await;
+    let admins = server.group("admins", json!({"is_superuser": true})).await;
+    let below = server.group("below", json!({"parent": admins})).await;
+    let chief = server.person_with("chief", json!({"groups": [below]})).await;
+    let (post, put, patch, delete) = (http::Method::POST, http::Method::PUT, http::Method::PATCH, http::Method::DELETE);
+    let mut requests = Vec::new();
+    let akadmin = server.admin().get("/core/users/me/").await.expect(200)["user"]["pk"].as_i64().expect("a number");
+    for pk in [chief.pk, akadmin] {
+        let path = format!("/core/users/{pk}/");
+        requests.push((post.clone(), format!("{path}set_password/"), json!({"password": "mine"})));
+        requests.push((patch.clone(), path.clone(), json!({"email": "clerk@example.org"})));
+        requests.push((patch.clone(), path.clone(), json!({"is_active": false})));
+        requests.push((put.clone(), path.clone(), json!({"username": "x", "name": ""})));
+    }
+    let before = state(server).await;
+    all_refused(server, &clerk, &requests).await;
+    // Seen they may be.
+    clerk.client.get(&format!("/core/users/{}/", chief.pk)).await.expect(200);
+    assert_eq!(state(server).await, before);
+    drop(delete);
+    chief.client.get("/core/users/").await.expect(200);
+}
+
+async fn superusers_are_not_restricted(server: &Server) {
+    let admins = server.group("admins", json!({"is_superuser": true})).await;
+    let chief = server.person_with("chief", json!({"groups": [admins]})).await;
+    let role = server.role("strong", &["authentik_core.view_token_key"]).await.to_string();
+    let bob = server.person("bob").await;
+    let path = format!("/core/users/{}/", bob.pk);
+    chief.client.patch(&path, &json!({"groups": [admins]})).await.expect(200);
+    chief.client.post(&format!("{path}set_password/"), &json!({"password": "x"})).await.expect_empty(204);
+    let new = json!({"name": "n", "is_superuser": true, "roles": [role], "users": [bob.pk, chief.pk]});
+    chief.client.post("/core/groups/", &new).await.expect(201);
+}
+
+async fn harmless_changes_pass(server: &Server) {
+    let clerk = clerk(server).await;
+    let admins = server.group("admins", json!({"is_superuser": true})).await;
+    let chief = server.person_with("chief", json!({"groups": [admins]})).await;
+    let group = clerk.client.post("/core/groups/", &json!({"name": "n", "users": [clerk.pk]})).await.expect(201);
+    let path = format!("/core/groups/{}/", group["pk"].as_str().expect("text"));
+    clerk.client.patch(&path, &json!({"users": [clerk.pk, chief.pk]})).await.expect(200);
+    clerk.client.patch(&path, &json!({"name": "m", "attributes": {"a": 1}})).await.expect(200);
+    let body = json!({"username": "new", "name": "", "groups": [group["pk"]]});
+    let user = clerk.client.post("/core/users/", &body).await.expect(201);
+    clerk.client.patch(&format!("/core/users/{}/", user["pk"]), &json!({"email": "n@example.org"})).await.expect(200);
+    clerk.client.delete(&format!("/core/users/{}/", user["pk"])).await.expect_empty(204);
+    // An edit that leaves a superuser group's members as they are makes nobody one.
+    clerk.client.patch(&format!("/core/groups/{admins}/"), &json!({"attributes": {"a": 1}})).await.expect(200);
+}

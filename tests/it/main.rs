@@ -1,15 +1,52 @@
 //! Integration tests: a real server, real databases, and a client as strict as the document.
+//!
+//! `cargo test --test it` runs every test on SQLite; with `TESSERA_TEST_POSTGRES=postgres://…` on
+//! PostgreSQL too, each in a database of its own.
 
+mod architecture;
+mod audit;
+mod concurrency;
+mod coverage;
 mod escalation;
 mod groups;
 mod harness;
+mod input;
 mod permissions;
+mod secrets;
+mod startup;
+mod system;
 mod tokens;
 mod users;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tests = [tokens::all(), users::all(), groups::all(), permissions::all(), escalation::all()].concat();
-    harness::main(tests, vec![], vec![])
+    let tests = [
+        tokens::all(),
+        users::all(),
+        groups::all(),
+        permissions::all(),
+        escalation::all(),
+        system::all(),
+        input::all(),
+        secrets::all(),
+        audit::all(),
+        concurrency::all(),
+        startup::all(),
+        coverage::all(),
+    ]
+    .concat();
+    let plain: Vec<(_, fn())> = vec![
+        ("architecture::the_reader_reads", architecture::the_reader_reads),
+        ("architecture::only_the_edge_speaks_http", architecture::only_the_edge_speaks_http),
+        ("architecture::layers_look_down", architecture::layers_look_down),
+        ("architecture::resources_respect_each_other", architecture::resources_respect_each_other),
+        ("architecture::leaves_are_leaves", architecture::leaves_are_leaves),
+        ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),
+    ];
+    let afterwards: Vec<(_, fn(&harness::Calls))> = vec![
+        ("coverage::every_operation_is_called", coverage::every_operation_is_called),
+        ("coverage::every_operation_fails_in_its_ways", coverage::every_operation_fails_in_its_ways),
+    ];
+    harness::main(tests, plain, afterwards)
 }

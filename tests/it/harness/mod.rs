@@ -14,12 +14,11 @@ mod tap;
 pub use answer::Answer;
 pub use client::{Client, raw};
 pub use document::document;
-pub use events::Entry;
 pub use people::Person;
 pub use place::{Place, clean_up};
 pub use runner::{Test, main};
 pub use server::{BOOTSTRAP_PASSWORD, BOOTSTRAP_TOKEN, SECRET_KEY, Server};
-pub use tap::calls;
+pub use tap::Calls;
 
 /// The databases that every test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

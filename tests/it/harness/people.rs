@@ -7,7 +7,6 @@ use tessera::resource::grants::store::Holder;
 /// An account with an API token that never ends.
 pub struct Person {
     pub pk: i64,
-    pub name: String,
     pub key: String,
     pub client: Client,
 }
@@ -35,7 +34,7 @@ impl Server {
         let token = json!({"identifier": identifier, "intent": "api", "user": pk, "expiring": false});
         admin.post("/core/tokens/", &token).await.expect(201);
         let key = self.key_of(&identifier).await;
-        Person { pk, name: name.to_owned(), client: self.with_key(&key), key }
+        Person { pk, client: self.with_key(&key), key }
     }
 
     /// A new account that holds permissions globally.

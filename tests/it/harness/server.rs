@@ -60,6 +60,11 @@ impl Server {
         self.stop().await.remove().await;
     }
 
+    /// What the first start made; nothing on later ones.
+    pub fn first(&self) -> Option<&tessera::bootstrap::FirstStart> {
+        self.running.first.as_ref()
+    }
+
     pub fn address(&self) -> std::net::SocketAddr {
         self.running.api
     }
@@ -80,7 +85,7 @@ impl Server {
 
     /// A client of the management listener.
     pub fn management(&self) -> Client {
-        Client::new(self.running.management, None)
+        Client::elsewhere(self.running.management)
     }
 
     pub fn advance(&self, by: TimeDelta) {

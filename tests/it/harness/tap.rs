@@ -1,6 +1,11 @@
 //! The contract tap: every answer that a test receives is held against the document.
 
-use super::{Answer, client::BASE, document};
+use super::{
+    Answer,
+    client::BASE,
+    document,
+    document::{Operation, Response},
+};
 use http::Method;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +24,9 @@ pub fn calls() -> Calls {
 
 /// Panics unless the document allows this answer.
 pub fn check(method: &Method, target: &str, answer: &Answer) {
-    let refuse = |why: &str| -> ! {
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    let operation = path.strip_prefix(BASE).and_then(|path| document().find(method.as_str(), path));
+    if let Err(why) = verdict(operation, answer) {
         let headers: Vec<_> = answer.headers.iter().map(|(n, v)| format!("{n}: {v:?}")).collect();
         panic!(
             "the answer breaks the contract: {why}\n  {}\n  answered {} {}\n  {}",
@@ -27,48 +34,47 @@ pub fn check(method: &Method, target: &str, answer: &Answer) {
             answer.status,
             headers.join("; "),
             answer.text()
-        )
-    };
-    if answer.status >= 500 {
-        refuse("the server failed");
+        );
     }
-    let path = target.split_once('?').map_or(target, |(path, _)| path);
-    let Some(operation) = path.strip_prefix(BASE).and_then(|path| document().find(method.as_str(), path)) else { return };
-    let Some(response) = operation.responses.get(&answer.status) else {
-        refuse(&format!("{} declares no status {}", operation.id, answer.status))
-    };
-    for (name, schema) in &response.headers {
-        let Some(value) = answer.header(name) else { refuse(&format!("the header {name} is missing")) };
-        let faults = schema.faults(&value.into());
-        if !faults.is_empty() {
-            refuse(&format!("the header {name}: {}", faults.join("; ")));
-        }
+    if let Some(operation) = operation {
+        let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.entry(operation.id.clone()).or_default().insert(answer.status);
     }
-    check_body(response, answer, &refuse);
-    CALLS.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.id.clone()).or_default().insert(answer.status);
 }
 
-fn check_body(response: &super::document::Response, answer: &Answer, refuse: &dyn Fn(&str) -> !) {
-    if answer.body.is_empty() {
-        if !response.content.is_empty() && !response.body_optional {
-            refuse("a body is declared, and there is none");
-        }
-        return;
+fn verdict(operation: Option<&Operation>, answer: &Answer) -> Result<(), String> {
+    if answer.status >= 500 {
+        return Err("the server failed".into());
     }
-    let Some(content_type) = answer.header("content-type") else { refuse("the content type is missing") };
+    let Some(operation) = operation else { return Ok(()) };
+    let declared = operation.responses.get(&answer.status);
+    let response = declared.ok_or_else(|| format!("{} declares no status {}", operation.id, answer.status))?;
+    for (name, schema) in &response.headers {
+        let value = answer.header(name).ok_or_else(|| format!("the header {name} is missing"))?;
+        let faults = schema.faults(&value.into());
+        if !faults.is_empty() {
+            return Err(format!("the header {name}: {}", faults.join("; ")));
+        }
+    }
+    verdict_on_body(response, answer)
+}
+
+fn verdict_on_body(response: &Response, answer: &Answer) -> Result<(), String> {
+    if answer.body.is_empty() {
+        let missing = !response.content.is_empty() && !response.body_optional;
+        return if missing { Err("a body is declared, and there is none".into()) } else { Ok(()) };
+    }
+    let content_type = answer.header("content-type").ok_or("the content type is missing")?;
     let media = content_type.split(';').next().unwrap_or_default().trim();
-    let Some((_, schema)) = response.content.iter().find(|(declared, _)| declared == media) else {
-        refuse(&format!("the content type {media} is not declared"))
-    };
+    let declared = response.content.iter().find(|(declared, _)| declared == media);
+    let (_, schema) = declared.ok_or_else(|| format!("the content type {media} is not declared"))?;
     if media != "application/json" {
-        return;
+        return Ok(());
     }
     if content_type != "application/json" && content_type != "application/json; charset=utf-8" {
-        refuse("JSON is UTF-8");
+        return Err("JSON is UTF-8".into());
     }
-    let Ok(body) = serde_json::from_slice(&answer.body) else { refuse("the body is not JSON") };
+    let body = serde_json::from_slice(&answer.body).map_err(|e| format!("the body is not JSON: {e}"))?;
     let faults = schema.faults(&body);
-    if !faults.is_empty() {
-        refuse(&faults.join("; "));
-    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
 }

@@ -59,10 +59,13 @@ fn uses(source: &Source) -> Vec<String> {
 }
 
 fn find_use(code: &str) -> Option<usize> {
-    code.match_indices("use ").map(|(at, _)| at).find(|at| {
-        let line = &code[code[..*at].rfind('\n').map_or(0, |n| n + 1)..*at];
-        matches!(line.trim(), "" | "pub" | "pub(crate)" | "pub(super)")
-    }).map(|at| at + 4)
+    code.match_indices("use ")
+        .map(|(at, _)| at)
+        .find(|at| {
+            let line = &code[code[..*at].rfind('\n').map_or(0, |n| n + 1)..*at];
+            matches!(line.trim(), "" | "pub" | "pub(crate)" | "pub(super)")
+        })
+        .map(|at| at + 4)
 }
 
 fn expand(prefix: &str, item: &str, into: &mut Vec<String>) {
@@ -119,9 +122,10 @@ fn absolute(module: &[String], path: &str) -> String {
 /// Whether code names a crate: in a `use`, or as the start of a path.
 fn names_crate(source: &Source, name: &str) -> bool {
     let qualified = format!("{name}::");
-    let in_path = source.code.match_indices(&qualified).any(|(at, _)| {
-        !source.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-    });
+    let in_path = source
+        .code
+        .match_indices(&qualified)
+        .any(|(at, _)| !source.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
     in_path || uses(source).iter().any(|path| path == name || path.starts_with(&qualified))
 }
 
@@ -135,7 +139,20 @@ fn layer(path: &str) -> Option<&'static str> {
 
 /// Only what speaks HTTP names it.
 pub fn only_the_edge_speaks_http() {
-    let edge = ["server.rs", "server/", "app.rs", "gate/", "dialect/", "web/", "web.rs", "cli.rs", "cli/", "protocol/", "flow/", "remote/"];
+    let edge = [
+        "server.rs",
+        "server/",
+        "app.rs",
+        "gate/",
+        "dialect/",
+        "web/",
+        "web.rs",
+        "cli.rs",
+        "cli/",
+        "protocol/",
+        "flow/",
+        "remote/",
+    ];
     let mut broken = Vec::new();
     for source in sources() {
         if edge.iter().any(|e| source.path.starts_with(e)) || layer(&source.path) == Some("api") {
@@ -180,7 +197,11 @@ pub fn resources_respect_each_other() {
         }
         for path in uses(&source) {
             let parts: Vec<&str> = path.split("::").collect();
-            if parts.len() > 3 && parts[..2] == ["crate", "resource"] && parts[2] != own && matches!(parts[3], "store" | "entity") {
+            if parts.len() > 3
+                && parts[..2] == ["crate", "resource"]
+                && parts[2] != own
+                && matches!(parts[3], "store" | "entity")
+            {
                 broken.push(format!("{} uses {path}", source.path));
             }
         }

@@ -3,6 +3,7 @@
 
 use crate::harness::{Server, tests};
 use http::Method;
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 tests![
@@ -17,6 +18,7 @@ tests![
     password_events_are_of_the_user,
     names_of_ended_tokens,
     query_secrets_are_masked,
+    without_its_event_nothing_happens,
 ];
 
 async fn check(server: &Server, method: Method, path: &str, body: Value, status: u16, expected: &[&str]) -> Value {
@@ -61,7 +63,11 @@ async fn users_write_their_events(server: &Server) {
     assert!(got[1].starts_with("password_set"), "{got:?}");
     check(server, Method::DELETE, &one, json!(null), 204, &["model_deleted user ann"]).await;
     let mark = server.mark().await;
-    server.admin().post("/core/users/service_account/", &json!({"name": "svc", "create_group": true})).await.expect(200);
+    server
+        .admin()
+        .post("/core/users/service_account/", &json!({"name": "svc", "create_group": true}))
+        .await
+        .expect(200);
     let got = server.gists_since(&mark).await;
     for expected in ["model_created group svc", "model_created user svc"] {
         assert!(got.iter().any(|gist| gist == expected), "{expected} is missing in {got:?}");
@@ -91,8 +97,16 @@ async fn reading_writes_nothing(server: &Server) {
     let mark = server.mark().await;
     for client in [server.admin(), ann.client] {
         for path in [
-            "/core/tokens/", "/core/tokens/ann-login/", "/core/tokens/ann-login/used_by/", "/core/users/", "/core/users/me/",
-            "/core/groups/", "/core/users/paths/", "/admin/version/", "/root/config/", "/schema/",
+            "/core/tokens/",
+            "/core/tokens/ann-login/",
+            "/core/tokens/ann-login/used_by/",
+            "/core/users/",
+            "/core/users/me/",
+            "/core/groups/",
+            "/core/users/paths/",
+            "/admin/version/",
+            "/root/config/",
+            "/schema/",
         ] {
             client.get(path).await;
             client.request(Method::HEAD, path).send().await;
@@ -135,7 +149,10 @@ async fn events_say_who_and_where(server: &Server) {
     assert_eq!(event.context["http_request"], request);
     let model = &event.context["model"];
     let pk = token["pk"].as_str().expect("text").replace('-', "");
-    assert_eq!((&model["app"], &model["model_name"], &model["pk"]), (&json!("authentik_core"), &json!("token"), &json!(pk)));
+    assert_eq!(
+        (&model["app"], &model["model_name"], &model["pk"]),
+        (&json!("authentik_core"), &json!("token"), &json!(pk))
+    );
 }
 
 async fn created_events_have_a_diff(server: &Server) {
@@ -160,7 +177,11 @@ async fn updated_events_have_none(server: &Server) {
 async fn password_events_are_of_the_user(server: &Server) {
     let ann = server.person("ann").await;
     let mark = server.mark().await;
-    server.admin().post(&format!("/core/users/{}/set_password/", ann.pk), &json!({"password": "x"})).await.expect_empty(204);
+    server
+        .admin()
+        .post(&format!("/core/users/{}/set_password/", ann.pk), &json!({"password": "x"}))
+        .await
+        .expect_empty(204);
     let events = server.events_since(&mark).await;
     let set = events.iter().find(|e| e.action == "password_set").expect("an event");
     assert_eq!((&set.user["pk"], &set.user["username"]), (&json!(ann.pk), &json!("ann")));
@@ -185,4 +206,48 @@ async fn query_secrets_are_masked(server: &Server) {
     let events = server.events_since(&mark).await;
     let args = &events[0].context["http_request"]["args"];
     assert_eq!(*args, json!({"token": "********************", "API_KEY": "********************", "plain": "mnopqr"}));
+}
+
+async fn without_its_event_nothing_happens(server: &Server) {
+    let admin = server.admin();
+    let ann = server.person("ann").await;
+    let group = format!("/core/groups/{}/", server.group("g", json!({})).await);
+    let user = format!("/core/users/{}/", ann.pk);
+    let state = async || {
+        let mut all = Vec::new();
+        for path in ["/core/tokens/", "/core/users/", "/core/groups/"] {
+            all.push(admin.get(path).await.expect(200));
+        }
+        all
+    };
+    let before = state().await;
+    let db = server.app.db.write();
+    db.execute_unprepared("ALTER TABLE events RENAME TO hidden").await.expect("renamed");
+    for (method, path, body) in [
+        (Method::POST, "/core/tokens/", json!({"identifier": "t"})),
+        (Method::PATCH, "/core/tokens/ann-login/", json!({"description": "x"})),
+        (Method::POST, "/core/tokens/ann-login/set_key/", json!({"key": "x"})),
+        (Method::DELETE, "/core/tokens/ann-login/", json!({})),
+        (Method::GET, "/core/tokens/ann-login/view_key/", json!({})),
+        (Method::POST, "/core/users/", json!({"username": "n", "name": ""})),
+        (Method::PATCH, &user, json!({"name": "x"})),
+        (Method::POST, &format!("{user}set_password/"), json!({"password": "x"})),
+        (Method::DELETE, &user, json!({})),
+        (Method::POST, "/core/users/service_account/", json!({"name": "s", "create_group": true})),
+        (Method::POST, "/core/groups/", json!({"name": "n"})),
+        (Method::PATCH, &group, json!({"name": "n"})),
+        (Method::POST, &format!("{group}add_user/"), json!({"pk": ann.pk})),
+        (Method::DELETE, &group, json!({})),
+    ] {
+        let answer = admin.request(method, path).json(&body).untapped().send().await;
+        assert!(matches!(answer.status, 500 | 503), "{}: {}", answer.request, answer.status);
+        let id = answer.header("x-authentik-id").expect("an id").to_owned();
+        let text = answer.json()["detail"].as_str().expect("text").to_owned();
+        assert!(text.contains(&id), "the caller learns under which id the log has it: {text}");
+        assert!(!text.contains("events") && !text.contains("ann"), "and nothing else: {text}");
+    }
+    db.execute_unprepared("ALTER TABLE hidden RENAME TO events").await.expect("renamed");
+    assert_eq!(state().await, before);
+    assert_eq!(server.key_of("ann-login").await, ann.key);
+    ann.client.get("/core/users/me/").await.expect(200);
 }

@@ -51,7 +51,9 @@ async fn one_key_once(server: &Server) {
     let mut tasks = tokio::task::JoinSet::new();
     for index in 0..10 {
         let client = server.admin();
-        tasks.spawn(async move { client.post(&format!("/core/tokens/t{index}/set_key/"), &json!({"key": "same"})).await.status });
+        tasks.spawn(async move {
+            client.post(&format!("/core/tokens/t{index}/set_key/"), &json!({"key": "same"})).await.status
+        });
     }
     let statuses = tasks.join_all().await;
     assert_eq!(statuses.iter().filter(|s| **s == 204).count(), 1, "{statuses:?}");
@@ -156,7 +158,7 @@ async fn members_joining_at_once(server: &Server) {
         people.push(server.person(&format!("p{index}")).await.pk);
     }
     let mut tasks = tokio::task::JoinSet::new();
-    for pk in people.iter().chain(&people).copied() {
+    for pk in people.repeat(2) {
         let (client, path) = (server.admin(), format!("/core/groups/{group}/add_user/"));
         tasks.spawn(async move { client.post(&path, &json!({"pk": pk})).await.expect_empty(204) });
     }

@@ -134,7 +134,10 @@ async fn changes(server: &Server) -> BTreeMap<&'static str, (Method, String, Val
         ("core_users_partial_update", (patch.clone(), user.clone(), json!({"name": "y"}))),
         ("core_users_destroy", (delete.clone(), format!("/core/users/{}/", bob.pk), Value::Null)),
         ("core_users_set_password_create", (post.clone(), format!("{user}set_password/"), json!({"password": "x"}))),
-        ("core_users_service_account_create", (post.clone(), "/core/users/service_account/".into(), json!({"name": "s"}))),
+        (
+            "core_users_service_account_create",
+            (post.clone(), "/core/users/service_account/".into(), json!({"name": "s"})),
+        ),
         ("core_groups_create", (post.clone(), "/core/groups/".into(), json!({"name": "n"}))),
         ("core_groups_update", (put, group.clone(), json!({"name": "g"}))),
         ("core_groups_partial_update", (patch, group.clone(), json!({"attributes": {"a": 1}}))),

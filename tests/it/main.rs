@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         coverage::all(),
     ]
     .concat();
-    let plain: Vec<(_, fn())> = vec![
+    let plain: Vec<harness::Plain> = vec![
         ("architecture::the_reader_reads", architecture::the_reader_reads),
         ("architecture::only_the_edge_speaks_http", architecture::only_the_edge_speaks_http),
         ("architecture::layers_look_down", architecture::layers_look_down),
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         ("architecture::leaves_are_leaves", architecture::leaves_are_leaves),
         ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),
     ];
-    let afterwards: Vec<(_, fn(&harness::Calls))> = vec![
+    let afterwards: Vec<harness::Afterwards> = vec![
         ("coverage::every_operation_is_called", coverage::every_operation_is_called),
         ("coverage::every_operation_fails_in_its_ways", coverage::every_operation_fails_in_its_ways),
     ];

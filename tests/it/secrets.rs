@@ -38,7 +38,14 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
         write!(hex, "{byte:02x}").expect("written");
     }
     let reversed: String = secret.chars().rev().collect();
-    vec![secret.into(), reversed.into(), hex.to_uppercase().into(), hex.into(), secret[4..secret.len() - 4].into(), base64(secret).into()]
+    vec![
+        secret.into(),
+        reversed.into(),
+        hex.to_uppercase().into(),
+        hex.into(),
+        secret[4..secret.len() - 4].into(),
+        base64(secret).into(),
+    ]
 }
 
 /// Standard base 64 of a text, without its last incomplete group.
@@ -66,7 +73,8 @@ async fn dump(server: &Server) -> Vec<u8> {
     }
     let db = server.app.db.read();
     let query = |sql: String| Statement::from_string(db.get_database_backend(), sql);
-    let tables = "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'".to_owned();
+    let tables =
+        "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'".to_owned();
     let mut all = Vec::new();
     for row in db.query_all_raw(query(tables)).await.expect("tables") {
         let name: String = row.try_get("", "name").expect("a name");

@@ -8,12 +8,16 @@ tests![root_config, version, schema, schema_formats, health, management, browser
 
 async fn root_config(server: &Server) {
     let body = server.anonymous().get("/root/config/").await.expect(200);
-    assert_eq!(body["error_reporting"], json!({
-        "enabled": false, "sentry_dsn": "", "environment": "customer", "send_pii": false, "traces_sample_rate": 0.0,
-    }));
+    assert_eq!(
+        body["error_reporting"],
+        json!({
+            "enabled": false, "sentry_dsn": "", "environment": "customer", "send_pii": false, "traces_sample_rate": 0.0,
+        })
+    );
     let numbers = ["cache_timeout", "cache_timeout_flows", "cache_timeout_policies", "cache_timeout_reputation"];
     assert_eq!(numbers.map(|name| body[name].as_i64()), [Some(300), Some(300), Some(300), Some(0)]);
-    let capabilities: Vec<&str> = body["capabilities"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let capabilities: Vec<&str> =
+        body["capabilities"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     assert!(capabilities.contains(&"is_enterprise") && !capabilities.contains(&"can_debug"), "{capabilities:?}");
     server.admin().get("/root/config/").await.expect_body(200, &body);
     server.with_key("wrong").get("/root/config/").await.expect_detail(403, "Token invalid/expired");

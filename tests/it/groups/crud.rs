@@ -100,7 +100,9 @@ async fn put_resets_users_and_parent(server: &Server) {
     });
     let mut expected = admin.post("/core/groups/", &body).await.expect(201);
     let path = format!("/core/groups/{}/", expected["pk"].as_str().expect("text"));
-    for (field, value) in [("users", json!([])), ("users_obj", json!([])), ("parent", json!(null)), ("parent_name", json!(null))] {
+    for (field, value) in
+        [("users", json!([])), ("users_obj", json!([])), ("parent", json!(null)), ("parent_name", json!(null))]
+    {
         expected[field] = value;
     }
     admin.put(&path, &json!({})).await.expect_faults(json!({"name": ["This field is required."]}));
@@ -240,7 +242,10 @@ async fn used_by(server: &Server) {
     let used = admin.get(&format!("/core/groups/{top}/used_by/")).await.expect(200);
     let find = |model: &str| used.as_array().expect("a list").iter().find(|u| u["model_name"] == model).cloned();
     let child = find("group").unwrap_or_else(|| panic!("the child group is missing in {used}"));
-    assert_eq!((&child["pk"], &child["action"], &child["app"]), (&json!(low), &json!("set_null"), &json!("authentik_core")));
+    assert_eq!(
+        (&child["pk"], &child["action"], &child["app"]),
+        (&json!(low), &json!("set_null"), &json!("authentik_core"))
+    );
     if let Some(user) = find("user") {
         assert_eq!((&user["pk"], &user["action"]), (&json!(ann.pk.to_string()), &json!("cascade_many")));
     }

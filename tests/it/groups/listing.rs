@@ -73,11 +73,14 @@ async fn search_and_ordering(server: &Server) {
 
 async fn include_users(server: &Server) {
     let (admin, ann, bob) = fill(server).await;
-    for (query, shown) in [("name=blue", true), ("name=blue&include_users=true", true), ("name=blue&include_users=false", false)] {
+    for (query, shown) in
+        [("name=blue", true), ("name=blue&include_users=true", true), ("name=blue&include_users=false", false)]
+    {
         let body = admin.get(&format!("/core/groups/?{query}")).await.expect(200);
         let group = &body["results"][0];
         assert_eq!(group["users_obj"].is_array(), shown, "{query}");
-        let mut users: Vec<i64> = group["users"].as_array().expect("a list").iter().filter_map(|v| v.as_i64()).collect();
+        let mut users: Vec<i64> =
+            group["users"].as_array().expect("a list").iter().filter_map(|v| v.as_i64()).collect();
         users.sort_unstable();
         assert_eq!(users, [ann, bob]);
     }

@@ -34,7 +34,14 @@ async fn bad_bodies(server: &Server) {
     let group = server.group("team", json!({})).await;
     for action in ["add_user", "remove_user"] {
         let path = format!("/core/groups/{group}/{action}/");
-        for body in [json!({}), json!({"pk": null}), json!({"pk": "x"}), json!({"pk": []}), json!({"pk": {}}), json!({"pk": ""})] {
+        for body in [
+            json!({}),
+            json!({"pk": null}),
+            json!({"pk": "x"}),
+            json!({"pk": []}),
+            json!({"pk": {}}),
+            json!({"pk": ""}),
+        ] {
             let faults = admin.post(&path, &body).await.expect(400);
             assert!(faults["pk"].is_array(), "{body}: {faults}");
         }

@@ -103,7 +103,8 @@ fn resolve<'d>(raw: &'d Value, value: &'d Value) -> &'d Value {
 fn read_response(raw: &Value, response: &Value, schemas: &Value, strict: bool) -> Response {
     let response = resolve(raw, response);
     let rooted = |schema: &Value| {
-        let mut root = json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [convert(schema, strict)]});
+        let mut root =
+            json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "allOf": [convert(schema, strict)]});
         root["components"] = json!({"schemas": schemas});
         Body::new(root)
     };

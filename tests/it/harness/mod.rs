@@ -16,7 +16,7 @@ pub use client::{Client, raw};
 pub use document::document;
 pub use people::Person;
 pub use place::{Place, clean_up};
-pub use runner::{Test, main};
+pub use runner::{Afterwards, Plain, Test, main};
 pub use server::{BOOTSTRAP_PASSWORD, BOOTSTRAP_TOKEN, SECRET_KEY, Server};
 pub use tap::Calls;
 

@@ -53,6 +53,11 @@ impl Test {
     }
 }
 
+/// A test that needs no server: its name and what it runs.
+pub type Plain = (&'static str, fn());
+/// A look back at what the whole run called.
+pub type Afterwards = (&'static str, fn(&tap::Calls));
+
 /// Counts the tests that are not done yet, so that the last ones can look back at them.
 #[derive(Default)]
 struct Outstanding(Mutex<usize>, Condvar);
@@ -82,7 +87,7 @@ impl Drop for DoneOnDrop {
 }
 
 /// Runs `tests`, then `afterwards` (which look at what the whole run called), and cleans up.
-pub fn main(tests: Vec<Test>, plain: Vec<(&'static str, fn())>, afterwards: Vec<(&'static str, fn(&tap::Calls))>) -> ExitCode {
+pub fn main(tests: Vec<Test>, plain: Vec<Plain>, afterwards: Vec<Afterwards>) -> ExitCode {
     let args = Arguments::from_args();
     let whole = args.filter.is_none() && args.skip.is_empty() && !args.ignored;
     let outstanding = Arc::new(Outstanding::default());

@@ -56,7 +56,11 @@ async fn malformed_json(server: &Server) {
             let detail = answer.expect(400)["detail"].as_str().unwrap_or_default().to_owned();
             assert!(detail.starts_with("JSON parse error - "), "{}: {detail}", answer.request);
             if let Some(text) = text {
-                assert!(detail.starts_with(&format!("JSON parse error - {text}: line 1 column ")), "{}: {detail}", answer.request);
+                assert!(
+                    detail.starts_with(&format!("JSON parse error - {text}: line 1 column ")),
+                    "{}: {detail}",
+                    answer.request
+                );
             }
         }
     }
@@ -69,7 +73,13 @@ async fn malformed_json(server: &Server) {
 async fn not_an_object(server: &Server) {
     let admin = server.admin();
     let group = server.group("g", json!({})).await;
-    let cases = [(json!([]), "list"), (json!([{"name": "x"}]), "list"), (json!("x"), "str"), (json!(5), "int"), (json!(true), "bool")];
+    let cases = [
+        (json!([]), "list"),
+        (json!([{"name": "x"}]), "list"),
+        (json!("x"), "str"),
+        (json!(5), "int"),
+        (json!(true), "bool"),
+    ];
     let paths = ["/core/tokens/", "/core/users/", "/core/groups/"];
     for (body, kind) in cases {
         let text = json!({"non_field_errors": [format!("Invalid data. Expected a dictionary, but got {kind}.")]});
@@ -105,7 +115,8 @@ async fn duplicate_keys(server: &Server) {
 
 async fn deep_nesting(server: &Server) {
     for depth in [100, 1000, 100_000] {
-        let body = format!("{{\"name\":\"n{depth}\",\"attributes\":{{\"a\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth));
+        let body =
+            format!("{{\"name\":\"n{depth}\",\"attributes\":{{\"a\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth));
         let draft = server.admin().request(Method::POST, "/core/groups/").header("content-type", "application/json");
         let answer = draft.body(body).send().await;
         assert!(matches!(answer.status, 201 | 400), "{depth}: {} {}", answer.status, answer.text());
@@ -124,7 +135,14 @@ async fn media_types(server: &Server) {
         }
     };
     let body = r#"{"identifier":"t"}"#;
-    for media in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "application/jsonx", "json", "text/plain; charset=utf-8"] {
+    for media in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "application/jsonx",
+        "json",
+        "text/plain; charset=utf-8",
+    ] {
         let text = format!("Unsupported media type \"{media}\" in request.");
         post(Some(media), body).send().await.expect_detail(415, &text);
         post(Some(media), "\"\"").send().await.expect_detail(415, &text);
@@ -133,9 +151,10 @@ async fn media_types(server: &Server) {
     post(Some(boundary), "--x--").send().await.expect(415);
     post(None, body).send().await.expect_detail(415, "Unsupported media type \"\" in request.");
     assert_eq!(everything(server).await, before);
-    for (index, media) in ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"]
-        .into_iter()
-        .enumerate()
+    for (index, media) in
+        ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"]
+            .into_iter()
+            .enumerate()
     {
         let body = json!({"identifier": format!("t{index}")}).to_string();
         let draft = admin.request(Method::POST, "/core/tokens/").header("content-type", media).body(body);
@@ -144,7 +163,9 @@ async fn media_types(server: &Server) {
 }
 
 fn head(method: &str, path: &str, key: &str, more: &str) -> String {
-    format!("{method} /api/v3{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n{more}\r\n")
+    format!(
+        "{method} /api/v3{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n{more}\r\n"
+    )
 }
 
 async fn declared_too_large(server: &Server) {
@@ -186,7 +207,8 @@ async fn at_the_limit(server: &Server) {
     };
     post(101).await.expect(413);
     post(100).await.expect(201);
-    let mut request = head("PATCH", "/core/tokens/t/", BOOTSTRAP_TOKEN, "transfer-encoding: chunked\r\nconnection: close\r\n");
+    let mut request =
+        head("PATCH", "/core/tokens/t/", BOOTSTRAP_TOKEN, "transfer-encoding: chunked\r\nconnection: close\r\n");
     request.push_str("15\r\n{\"description\":\"chunk\r\n3\r\ned\"\r\n1\r\n}\r\n0\r\n\r\n");
     let answer = raw(small.address(), request.as_bytes(), Duration::from_secs(3)).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"description\":\"chunked\""), "{answer}");
@@ -257,7 +279,12 @@ async fn nul_bytes_everywhere(server: &Server) {
         let answer = admin.get(&format!("/core/tokens/?{query}")).await;
         assert!(matches!(answer.status, 200 | 400), "{}", answer.request);
     }
-    for path in ["/core/users/?username=%00", "/core/users/?attributes=%7B%22a%22:%22%5Cu0000%22%7D", "/core/groups/?name=%00", "/core/users/?path_startswith=%00"] {
+    for path in [
+        "/core/users/?username=%00",
+        "/core/users/?attributes=%7B%22a%22:%22%5Cu0000%22%7D",
+        "/core/groups/?name=%00",
+        "/core/users/?path_startswith=%00",
+    ] {
         let answer = admin.get(path).await;
         assert!(matches!(answer.status, 200 | 400), "{}", answer.request);
     }
@@ -269,7 +296,9 @@ async fn nul_bytes_everywhere(server: &Server) {
 
 async fn odd_text_is_kept(server: &Server) {
     let admin = server.admin();
-    for text in ["ü", "日本語", "😀", "a'b\"c\\d", "%_%", "<script>", "\u{7f}\u{1}x", "e\u{301}", "\u{202e}x", "a\nb\tc"] {
+    for text in
+        ["ü", "日本語", "😀", "a'b\"c\\d", "%_%", "<script>", "\u{7f}\u{1}x", "e\u{301}", "\u{202e}x", "a\nb\tc"]
+    {
         let body = json!({"identifier": "t", "description": text});
         assert_eq!(admin.post("/core/tokens/", &body).await.expect(201)["description"], text);
         admin.delete("/core/tokens/t/").await.expect_empty(204);

@@ -27,8 +27,15 @@ const SCHEME: &str = "Unsupported authentication type";
 
 async fn none_at_all(server: &Server) {
     for path in [
-        "/core/tokens/", "/core/tokens/authentik-bootstrap-token/", "/core/tokens/none/", "/core/tokens/none/view_key/",
-        "/core/users/", "/core/users/me/", "/core/users/paths/", "/core/groups/", "/admin/version/",
+        "/core/tokens/",
+        "/core/tokens/authentik-bootstrap-token/",
+        "/core/tokens/none/",
+        "/core/tokens/none/view_key/",
+        "/core/users/",
+        "/core/users/me/",
+        "/core/users/paths/",
+        "/core/groups/",
+        "/admin/version/",
     ] {
         let answer = server.anonymous().get(path).await;
         answer.expect_detail(403, NONE);
@@ -57,7 +64,13 @@ async fn counted_as_none(server: &Server) {
 
 async fn other_schemes(server: &Server) {
     let basic = "Basic YWthZG1pbjpwYXNzd29yZC1vZi10aGUtdGVzdHM=";
-    for value in [basic.to_owned(), format!("Token {BOOTSTRAP_TOKEN}"), "Digest x".into(), "Negotiate abc".into(), format!("Bearer: {BOOTSTRAP_TOKEN}")] {
+    for value in [
+        basic.to_owned(),
+        format!("Token {BOOTSTRAP_TOKEN}"),
+        "Digest x".into(),
+        "Negotiate abc".into(),
+        format!("Bearer: {BOOTSTRAP_TOKEN}"),
+    ] {
         with_header(server, "/core/tokens/", &value).await.expect_detail(403, SCHEME);
         with_header(server, "/root/config/", &value).await.expect_detail(403, SCHEME);
     }

@@ -22,8 +22,17 @@ tests![
 async fn unknown_paths(server: &Server) {
     let before = everything(server).await;
     for path in [
-        "/nothing/", "/core/", "/core/tokens", "/core/users/me", "/core/tokens//", "/core/tokens/a/b/c/", "/core/groups/x/nothing/",
-        "//core/tokens/", "/core/%74okens%2F", "/Core/Tokens/", "/core/tokens/../users/",
+        "/nothing/",
+        "/core/",
+        "/core/tokens",
+        "/core/users/me",
+        "/core/tokens//",
+        "/core/tokens/a/b/c/",
+        "/core/groups/x/nothing/",
+        "//core/tokens/",
+        "/core/%74okens%2F",
+        "/Core/Tokens/",
+        "/core/tokens/../users/",
     ] {
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             for client in [server.admin(), server.anonymous()] {
@@ -33,7 +42,9 @@ async fn unknown_paths(server: &Server) {
             }
         }
     }
-    for path in ["/nothing", "/api", "/api/v3", "/api/v4/core/tokens/", "/api/v3/core/tokens/%2e%2e/", "/favicon.ico", "/.env"] {
+    for path in
+        ["/nothing", "/api", "/api/v3", "/api/v4/core/tokens/", "/api/v3/core/tokens/%2e%2e/", "/favicon.ico", "/.env"]
+    {
         let answer = server.admin().outside(Method::GET, path).send().await;
         assert!(matches!(answer.status, 404 | 302), "{path}: {}", answer.status);
     }
@@ -47,7 +58,11 @@ async fn wrong_methods(server: &Server) {
     let cases: Vec<(String, Vec<Method>, &str)> = vec![
         ("/core/tokens/".into(), vec![Method::PUT, Method::PATCH, Method::DELETE], "GET, POST, HEAD, OPTIONS"),
         ("/core/tokens/authentik-bootstrap-token/".into(), vec![Method::POST], one),
-        ("/core/tokens/authentik-bootstrap-token/view_key/".into(), vec![Method::POST, Method::DELETE], "GET, HEAD, OPTIONS"),
+        (
+            "/core/tokens/authentik-bootstrap-token/view_key/".into(),
+            vec![Method::POST, Method::DELETE],
+            "GET, HEAD, OPTIONS",
+        ),
         ("/core/tokens/authentik-bootstrap-token/set_key/".into(), vec![Method::GET, Method::PUT], "POST, OPTIONS"),
         ("/core/users/".into(), vec![Method::PUT, Method::DELETE], "GET, POST, HEAD, OPTIONS"),
         ("/core/users/me/".into(), vec![Method::POST, Method::PATCH], "GET, HEAD, OPTIONS"),
@@ -87,7 +102,13 @@ async fn invented_methods(server: &Server) {
 
 async fn head(server: &Server) {
     let admin = server.admin();
-    for path in ["/core/tokens/", "/core/tokens/authentik-bootstrap-token/", "/core/users/me/", "/core/tokens/none/", "/schema/"] {
+    for path in [
+        "/core/tokens/",
+        "/core/tokens/authentik-bootstrap-token/",
+        "/core/users/me/",
+        "/core/tokens/none/",
+        "/schema/",
+    ] {
         let get = admin.get(path).await;
         let answer = admin.request(Method::HEAD, path).send().await;
         assert_eq!(answer.status, get.status, "{path}");
@@ -123,14 +144,18 @@ async fn options(server: &Server) {
         let anonymous = server.anonymous().request(Method::OPTIONS, path).send().await;
         anonymous.expect_detail(403, "Authentication credentials were not provided.");
     }
-    let preflight = server.anonymous().request(Method::OPTIONS, "/core/tokens/").header("origin", "https://evil.example");
+    let preflight =
+        server.anonymous().request(Method::OPTIONS, "/core/tokens/").header("origin", "https://evil.example");
     preflight.header("access-control-request-method", "POST").send().await.expect(403);
     assert_eq!(admin.request(Method::OPTIONS, "/nothing/").send().await.status, 404);
 }
 
 async fn accept(server: &Server) {
-    let get = async |value: &str| server.admin().request(Method::GET, "/core/users/me/").header("accept", value).send().await;
-    for good in ["*/*", "application/json", "application/*", "text/html, application/json;q=0.9", "text/html,*/*;q=0.1", ""] {
+    let get =
+        async |value: &str| server.admin().request(Method::GET, "/core/users/me/").header("accept", value).send().await;
+    for good in
+        ["*/*", "application/json", "application/*", "text/html, application/json;q=0.9", "text/html,*/*;q=0.1", ""]
+    {
         get(good).await.expect(200);
     }
     for bad in ["text/html", "application/xml", "text/*", "image/png, text/plain"] {
@@ -192,7 +217,8 @@ async fn large_heads(server: &Server) {
 }
 
 async fn keep_alive_and_pipelining(server: &Server) {
-    let one = format!("GET /api/v3/core/users/me/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {BOOTSTRAP_TOKEN}\r\n\r\n");
+    let one =
+        format!("GET /api/v3/core/users/me/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {BOOTSTRAP_TOKEN}\r\n\r\n");
     let last = "GET /api/v3/core/users/me/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let answer = raw(server.address(), format!("{one}{one}{last}").as_bytes(), Duration::from_secs(5)).await;
     assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");

@@ -62,13 +62,16 @@ async fn app_passwords_choose_within_limits(server: &Server) {
     let plain = json!({"identifier": "plain", "intent": "app_password"});
     let token = admin.post("/core/tokens/", &plain).await.expect(201);
     assert_eq!((&token["expires"], &token["expiring"]), (&json!(USUAL_END), &json!(true)));
-    for (identifier, expires) in [("early", "2026-01-02T03:05:00Z"), ("exact", USUAL_END), ("past", "2020-01-01T00:00:00Z")] {
+    for (identifier, expires) in
+        [("early", "2026-01-02T03:05:00Z"), ("exact", USUAL_END), ("past", "2020-01-01T00:00:00Z")]
+    {
         assert_eq!(create(identifier, json!(expires)).await.expect(201)["expires"], expires);
     }
     let text = too_long("2026-01-02 03:34:05.678901+00:00");
     create("late", json!("2026-01-02T03:34:05.678902Z")).await.expect_faults(text.clone());
     // Whatever `expiring` says.
-    let body = json!({"identifier": "late", "intent": "app_password", "expires": "2026-02-01T00:00:00Z", "expiring": false});
+    let body =
+        json!({"identifier": "late", "intent": "app_password", "expires": "2026-02-01T00:00:00Z", "expiring": false});
     admin.post("/core/tokens/", &body).await.expect_faults(text);
     admin.get("/core/tokens/late/").await.expect_missing();
     // The original fails at null; a token that ends must have an end.
@@ -87,13 +90,18 @@ async fn limits_come_from_attributes(server: &Server) {
     let cases = [
         ("own", json!({"attributes": limit("days=2")}), "2026-01-04 03:04:05.678901+00:00"),
         ("grouped", json!({"groups": [group]}), "2026-01-12 03:04:05.678901+00:00"),
-        ("both", json!({"groups": [group], "attributes": limit("hours=3;minutes=1")}), "2026-01-02 06:05:05.678901+00:00"),
+        (
+            "both",
+            json!({"groups": [group], "attributes": limit("hours=3;minutes=1")}),
+            "2026-01-02 06:05:05.678901+00:00",
+        ),
         ("odd", json!({"attributes": limit("soon")}), "2026-01-02 03:34:05.678901+00:00"),
         ("whole", json!({"attributes": limit("microseconds=321099")}), "2026-01-02 03:04:06+00:00"),
     ];
     for (name, fields, latest) in cases {
         let person = server.person_with(name, fields).await;
-        let mut body = json!({"identifier": name, "intent": "app_password", "user": person.pk, "expires": "2027-01-01T00:00:00Z"});
+        let mut body =
+            json!({"identifier": name, "intent": "app_password", "user": person.pk, "expires": "2027-01-01T00:00:00Z"});
         admin.post("/core/tokens/", &body).await.expect_faults(too_long(latest));
         // The same for the account itself.
         person.client.post("/core/tokens/", &body).await.expect_faults(too_long(latest));
@@ -144,7 +152,9 @@ async fn intents(server: &Server) {
         admin.post("/core/tokens/", &body).await.expect_faults(refused.clone());
         admin.patch("/core/tokens/authentik-bootstrap-token/", &json!({"intent": intent})).await.expect_faults(refused);
     }
-    for (value, shown) in [(json!("foo"), "foo"), (json!(""), ""), (json!("API"), "API"), (json!(7), "7"), (json!(true), "True")] {
+    for (value, shown) in
+        [(json!("foo"), "foo"), (json!(""), ""), (json!("API"), "API"), (json!(7), "7"), (json!(true), "True")]
+    {
         let refused = json!({"intent": [format!("\"{shown}\" is not a valid choice.")]});
         admin.post("/core/tokens/", &json!({"identifier": "t", "intent": value})).await.expect_faults(refused);
     }
@@ -191,10 +201,12 @@ async fn notation_of_times(server: &Server) {
         ("2026-03-01T10:00:00.123456-01:30", "2026-03-01T11:30:00.123456Z"),
     ];
     for (index, (given, shown)) in cases.into_iter().enumerate() {
-        let body = json!({"identifier": format!("t{index}"), "intent": "app_password", "user": ann.pk, "expires": given});
+        let body =
+            json!({"identifier": format!("t{index}"), "intent": "app_password", "user": ann.pk, "expires": given});
         assert_eq!(admin.post("/core/tokens/", &body).await.expect(201)["expires"], shown, "{given}");
     }
-    let text = "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
+    let text =
+        "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
     for bad in [json!(""), json!("tomorrow"), json!(5), json!(true), json!([]), json!("2026-13-01T00:00:00Z")] {
         let body = json!({"identifier": "bad", "intent": "app_password", "user": ann.pk, "expires": bad});
         admin.post("/core/tokens/", &body).await.expect_faults(json!({"expires": [text]}));

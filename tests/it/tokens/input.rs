@@ -9,7 +9,9 @@ const SLUG: &str = r#"Enter a valid "slug" consisting of letters, numbers, under
 
 async fn identifiers_are_trimmed(server: &Server) {
     let admin = server.admin();
-    for (given, kept) in [(json!("  padded\t"), "padded"), (json!(42), "42"), (json!(-1), "-1"), (json!("true"), "true")] {
+    for (given, kept) in
+        [(json!("  padded\t"), "padded"), (json!(42), "42"), (json!(-1), "-1"), (json!("true"), "true")]
+    {
         let token = admin.post("/core/tokens/", &json!({"identifier": given})).await.expect(201);
         assert_eq!(token["identifier"], kept);
         admin.get(&format!("/core/tokens/{kept}/")).await.expect(200);
@@ -78,16 +80,21 @@ async fn other_fields_have_types(server: &Server) {
         body[field] = value;
         admin.post("/core/tokens/", &body).await.expect_faults(json!({field: [text]}));
     }
-    for (index, truth) in [json!(true), json!(1), json!("yes"), json!("on"), json!("t"), json!("True")].into_iter().enumerate() {
+    for (index, truth) in
+        [json!(true), json!(1), json!("yes"), json!("on"), json!("t"), json!("True")].into_iter().enumerate()
+    {
         let body = json!({"identifier": format!("yes{index}"), "expiring": truth});
         assert_eq!(admin.post("/core/tokens/", &body).await.expect(201)["expiring"], true, "{body}");
     }
-    for (index, lie) in [json!(false), json!(0), json!("no"), json!("off"), json!("f"), json!("false")].into_iter().enumerate() {
+    for (index, lie) in
+        [json!(false), json!(0), json!("no"), json!("off"), json!("f"), json!("false")].into_iter().enumerate()
+    {
         let body = json!({"identifier": format!("no{index}"), "expiring": lie, "description": index});
         let token = admin.post("/core/tokens/", &body).await.expect(201);
         assert_eq!((&token["expiring"], &token["description"]), (&json!(false), &json!(index.to_string())), "{body}");
     }
-    let token = admin.post("/core/tokens/", &json!({"identifier": "trimmed", "description": "  a b "})).await.expect(201);
+    let token =
+        admin.post("/core/tokens/", &json!({"identifier": "trimmed", "description": "  a b "})).await.expect(201);
     assert_eq!(token["description"], "a b");
 }
 

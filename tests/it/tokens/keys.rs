@@ -127,7 +127,9 @@ async fn set_key_takes_any_text_but_damaged_keys(server: &Server) {
     admin.post("/core/tokens/", &json!({"identifier": "t"})).await.expect(201);
     let generated = server.key_of("t").await;
     let long = "k".repeat(5000);
-    for key in ["x", "1234", "TSRA-upper", "Ключ–ü", "with'quote\"and\\slash", "eyJhbGciOiJIUzI1NiJ9.e30.x", &long, &generated] {
+    for key in
+        ["x", "1234", "TSRA-upper", "Ключ–ü", "with'quote\"and\\slash", "eyJhbGciOiJIUzI1NiJ9.e30.x", &long, &generated]
+    {
         admin.post("/core/tokens/t/set_key/", &json!({"key": key})).await.expect_empty(204);
         assert_eq!(server.key_of("t").await, key);
         if key.is_ascii() && key.len() < 1000 {

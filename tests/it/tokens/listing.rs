@@ -186,7 +186,16 @@ async fn an_empty_page(server: &Server) {
 
 async fn foreign_parameters(server: &Server) {
     let admin = server.admin();
-    for query in ["nonsense=1", "identifier__contains=x", "=", "&&&", "a=b=c", "%00=1", "user__password=x", "page_size=2&nonsense"] {
+    for query in [
+        "nonsense=1",
+        "identifier__contains=x",
+        "=",
+        "&&&",
+        "a=b=c",
+        "%00=1",
+        "user__password=x",
+        "page_size=2&nonsense",
+    ] {
         assert_eq!(listed(&admin, query).await, ["authentik-bootstrap-token"], "{query}");
     }
 }

@@ -33,7 +33,8 @@ async fn everybody_sees_their_own(server: &Server) {
 }
 
 async fn grants_do_not_open_others_tokens(server: &Server) {
-    let codes = ["view_token", "change_token", "delete_token", "add_token", "view_token_key"].map(|c| format!("authentik_core.{c}"));
+    let codes = ["view_token", "change_token", "delete_token", "add_token", "view_token_key"]
+        .map(|c| format!("authentik_core.{c}"));
     let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
     let ann = server.holder_of("ann", &codes).await;
     server.person("bob").await;
@@ -89,7 +90,10 @@ async fn owners_do_not_change(server: &Server) {
     let bob = server.person("bob").await;
     let refused = json!({"user": ["User cannot be changed"]});
     admin.patch("/core/tokens/ann-login/", &json!({"user": bob.pk})).await.expect_faults(refused.clone());
-    admin.put("/core/tokens/ann-login/", &json!({"identifier": "x", "user": bob.pk})).await.expect_faults(refused.clone());
+    admin
+        .put("/core/tokens/ann-login/", &json!({"identifier": "x", "user": bob.pk}))
+        .await
+        .expect_faults(refused.clone());
     ann.client.patch("/core/tokens/ann-login/", &json!({"user": bob.pk})).await.expect_faults(refused);
     admin.patch("/core/tokens/ann-login/", &json!({"user": ann.pk, "description": "d"})).await.expect(200);
     let token = admin.get("/core/tokens/ann-login/").await.expect(200);
@@ -101,7 +105,10 @@ async fn an_administrators_patch_keeps_the_owner(server: &Server) {
     let admin = server.admin();
     let ann = server.person("ann").await;
     assert_eq!(admin.patch("/core/tokens/ann-login/", &json!({"description": "x"})).await.expect(200)["user"], ann.pk);
-    assert_eq!(admin.put("/core/tokens/ann-login/", &json!({"identifier": "ann-login"})).await.expect(200)["user"], ann.pk);
+    assert_eq!(
+        admin.put("/core/tokens/ann-login/", &json!({"identifier": "ann-login"})).await.expect(200)["user"],
+        ann.pk
+    );
     ann.client.get("/core/tokens/ann-login/").await.expect(200);
     let me = ann.client.get("/core/users/me/").await.expect(200);
     assert_eq!(me["user"]["username"], "ann");

@@ -38,7 +38,9 @@ async fn me(server: &Server) {
 async fn me_has_merged_settings_and_all_groups(server: &Server) {
     let settings = |value: Value| json!({"settings": value});
     let top = server.group("z-top", json!({"attributes": settings(json!({"above": 1}))})).await;
-    let low = server.group("low", json!({"parent": top, "attributes": settings(json!({"locale": "de", "theme": "dark"}))})).await;
+    let low = server
+        .group("low", json!({"parent": top, "attributes": settings(json!({"locale": "de", "theme": "dark"}))}))
+        .await;
     let own = settings(json!({"locale": "en"}));
     let ann = server.person_with("ann", json!({"groups": [low], "attributes": own})).await;
     let me = ann.client.get("/core/users/me/").await.expect(200);
@@ -126,8 +128,7 @@ async fn used_by(server: &Server) {
     let group = server.group("team", json!({})).await;
     let ann = server.person_with("ann", json!({"groups": [group]})).await;
     let used = admin.get(&format!("/core/users/{}/used_by/", ann.pk)).await.expect(200);
-    let groups: Vec<&Value> =
-        used.as_array().expect("a list").iter().filter(|u| u["model_name"] == "group").collect();
+    let groups: Vec<&Value> = used.as_array().expect("a list").iter().filter(|u| u["model_name"] == "group").collect();
     let expected = json!({"app": "authentik_core", "model_name": "group", "pk": group, "name": "Group team", "action": "cascade_many"});
     assert_eq!(groups.len(), 1, "{used}");
     for key in ["app", "model_name", "action"] {

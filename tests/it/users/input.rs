@@ -3,7 +3,14 @@
 use crate::harness::{Server, tests};
 use serde_json::{Value, json};
 
-tests![usernames_are_unique, fields_have_rules, paths_have_rules, types_have_rules, all_faults_at_once, groups_must_exist];
+tests![
+    usernames_are_unique,
+    fields_have_rules,
+    paths_have_rules,
+    types_have_rules,
+    all_faults_at_once,
+    groups_must_exist
+];
 
 async fn usernames_are_unique(server: &Server) {
     let admin = server.admin();
@@ -76,7 +83,9 @@ async fn paths_have_rules(server: &Server) {
     let segments = json!({"path": ["No empty segments in user path allowed."]});
     let user = admin.post("/core/users/", &json!({"username": "t", "name": ""})).await.expect(201);
     let path = format!("/core/users/{}/", user["pk"]);
-    for (given, faults) in [("/a", &slashes), ("a/", &slashes), ("/", &slashes), ("a//b", &segments), ("a/b//c", &segments)] {
+    for (given, faults) in
+        [("/a", &slashes), ("a/", &slashes), ("/", &slashes), ("a//b", &segments), ("a/b//c", &segments)]
+    {
         let body = json!({"username": "u", "name": "", "path": given});
         admin.post("/core/users/", &body).await.expect_faults(faults.clone());
         admin.patch(&path, &json!({"path": given})).await.expect_faults(faults.clone());
@@ -97,7 +106,8 @@ async fn types_have_rules(server: &Server) {
     // The original accepts it (rbac §8.13 FIX).
     admin.patch(&path, &json!({"type": "internal_service_account"})).await.expect_faults(refused.clone());
     admin.put(&path, &body).await.expect_faults(refused);
-    for (value, shown) in [(json!("robot"), "robot"), (json!(""), ""), (json!([]), "[]"), (json!({"a": 1}), "{'a': 1}")] {
+    for (value, shown) in [(json!("robot"), "robot"), (json!(""), ""), (json!([]), "[]"), (json!({"a": 1}), "{'a': 1}")]
+    {
         let faults = json!({"type": [format!("\"{shown}\" is not a valid choice.")]});
         admin.patch(&path, &json!({"type": value})).await.expect_faults(faults);
     }
@@ -128,7 +138,10 @@ async fn groups_must_exist(server: &Server) {
     let unknown = "00000000-0000-4000-8000-000000000000";
     let faults = json!({"groups": [format!("Invalid pk \"{unknown}\" - object does not exist.")]});
     let body = json!({"username": "t", "name": "", "groups": [group, unknown, "bad"]});
-    admin.post("/core/users/", &json!({"username": "t", "name": "", "groups": [group, unknown]})).await.expect_faults(faults);
+    admin
+        .post("/core/users/", &json!({"username": "t", "name": "", "groups": [group, unknown]}))
+        .await
+        .expect_faults(faults);
     admin.post("/core/users/", &body).await.expect(400);
     assert_eq!(admin.get("/core/users/?username=t").await.expect_list("username").len(), 0);
 }

@@ -98,7 +98,13 @@ async fn attributes(server: &Server) {
         answer.expect_body(400, &json!(["filter: value must be key:value mapping"]));
     }
     // Attempts to leave the JSON path.
-    for odd in ["%7B%22a'%20OR%201=1--%22:1%7D", "%7B%22%22:1%7D", "%7B%22__%22:1%7D", "%7B%22a%5C%22b%22:1%7D", "%7B%22$.n%22:5%7D"] {
+    for odd in [
+        "%7B%22a'%20OR%201=1--%22:1%7D",
+        "%7B%22%22:1%7D",
+        "%7B%22__%22:1%7D",
+        "%7B%22a%5C%22b%22:1%7D",
+        "%7B%22$.n%22:5%7D",
+    ] {
         let answer = admin.get(&format!("/core/users/?attributes={odd}")).await;
         assert!(answer.status == 400 || answer.expect_list("username").is_empty(), "{odd}: {}", answer.text());
     }
@@ -176,7 +182,9 @@ async fn superuser_filter(server: &Server) {
     let admin = server.admin();
     let top = server.group("top", json!({"is_superuser": true})).await;
     let low = server.group("low", json!({"parent": top})).await;
-    for (name, groups) in [("direct", json!([top])), ("inherited", json!([low])), ("both", json!([top, low])), ("none", json!([]))] {
+    for (name, groups) in
+        [("direct", json!([top])), ("inherited", json!([low])), ("both", json!([top, low])), ("none", json!([]))]
+    {
         let body = json!({"username": name, "name": "", "groups": groups});
         admin.post("/core/users/", &body).await.expect(201);
     }

@@ -107,7 +107,8 @@ async fn names_are_taken_once(server: &Server) {
 
 async fn faults(server: &Server) {
     let admin = server.admin();
-    let time = "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
+    let time =
+        "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
     let cases: Vec<(Value, Value)> = vec![
         (json!({}), json!({"name": ["This field is required."]})),
         (json!({"name": null}), json!({"name": ["This field may not be null."]})),
@@ -131,7 +132,8 @@ async fn faults(server: &Server) {
 
 async fn permissions(server: &Server) {
     let (user, token, group) = ("authentik_core.add_user", "authentik_core.add_token", "authentik_core.add_group");
-    for (name, codes) in [("none", vec![]), ("user", vec![user]), ("token", vec![token]), ("group", vec![group, user])] {
+    for (name, codes) in [("none", vec![]), ("user", vec![user]), ("token", vec![token]), ("group", vec![group, user])]
+    {
         let person = server.holder_of(name, &codes).await;
         person.client.post(PATH, &json!({"name": "svc"})).await.expect_forbidden();
         person.client.post(PATH, &json!({})).await.expect_forbidden();

@@ -12,7 +12,7 @@ use crate::{
     resource::{
         grants::{self, catalogue, store::Holder},
         groups::service::{self as groups, NewGroup},
-        settings,
+        settings::{self, Settings},
         tokens::{
             Intent,
             service::{self as tokens, Decided},
@@ -24,7 +24,7 @@ use crate::{
     },
     secret::{Keyring, PlainSecret, key, keyring::hex},
 };
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _};
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
@@ -51,9 +51,13 @@ pub enum StartError {
         "the database is sealed under a master key, and {0} is missing: bring that file back, or set TESSERA_SECRET_KEY"
     )]
     KeyMissing(PathBuf),
-    #[error("the database is sealed under another master key: set TESSERA_SECRET_KEY or TESSERA_SECRET_KEY_FILE to its own")]
+    #[error(
+        "the database is sealed under another master key: set TESSERA_SECRET_KEY or TESSERA_SECRET_KEY_FILE to its own"
+    )]
     OtherKey,
-    #[error("TESSERA_BOOTSTRAP_TOKEN looks like a generated key with a wrong checksum: copy it again, or take another text")]
+    #[error(
+        "TESSERA_BOOTSTRAP_TOKEN looks like a generated key with a wrong checksum: copy it again, or take another text"
+    )]
     BadBootstrapToken,
 }
 
@@ -188,7 +192,9 @@ async fn install(app: &Arc<App>) -> Result<FirstStart, StartError> {
         PlainSecret::new(text)
     });
     let hash = user_service::hash_password(&ctx, Some(password.clone())).await?;
-    let mut tx = ctx.begin().await?;
+    // There are no settings to read yet; and all of it is written, or nothing.
+    let fresh = settings::defaults();
+    let mut tx = Tx::begin_with(Arc::clone(app), Arc::new(Settings::new(&fresh)?)).await?;
     installation::ActiveModel {
         id: Set(1),
         install_id: Set(app.install_id.clone()),
@@ -198,10 +204,7 @@ async fn install(app: &Arc<App>) -> Result<FirstStart, StartError> {
     .insert(tx.conn())
     .await
     .map_err(Error::from)?;
-    settings::defaults().insert(tx.conn()).await.map_err(Error::from)?;
-    // Settings are read outside the transaction, so they come first.
-    tx.commit().await?;
-    tx = ctx.begin().await?;
+    fresh.into_active_model().reset_all().insert(tx.conn()).await.map_err(Error::from)?;
     let key = people(&ctx, &mut tx, hash, token).await?;
     tx.touch();
     tx.commit().await?;

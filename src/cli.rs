@@ -16,7 +16,9 @@ use std::{io::Write as _, process::ExitCode, sync::Arc};
 /// Issues, checks, rotates, expires, revokes and audits credentials.
 #[derive(Debug, Parser)]
 #[command(name = "tessera", version, about, propagate_version = true)]
-#[command(after_help = "Settings: tessera.toml in the working directory, then TESSERA_* in the environment; see the README.")]
+#[command(
+    after_help = "Settings: tessera.toml in the working directory, then TESSERA_* in the environment; see the README."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

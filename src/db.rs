@@ -11,10 +11,11 @@
 use crate::{
     app::App,
     error::{Error, Result},
+    resource::settings::Settings,
 };
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait as _,
+    ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use std::{path::Path, sync::Arc, time::Duration};
@@ -123,6 +124,9 @@ fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {
     options
 }
 
+/// Most values in one `IN (…)` or one `INSERT`; SQLite takes 32,766 in a statement.
+pub const MANY: usize = 1000;
+
 /// The `sqlite:` address of a file.
 #[must_use]
 pub fn sqlite_url(file: &Path) -> String {
@@ -133,6 +137,7 @@ pub fn sqlite_url(file: &Path) -> String {
 pub struct Tx {
     app: Arc<App>,
     inner: DatabaseTransaction,
+    settings: Arc<Settings>,
     touched: bool,
 }
 
@@ -140,19 +145,47 @@ impl Tx {
     /// # Errors
     /// When the database is away or stays busy.
     pub async fn begin(app: Arc<App>) -> Result<Self> {
+        // Before the transaction: who holds one connection and waits for another may wait for himself.
+        let settings = app.settings().await?;
+        Self::begin_with(app, settings).await
+    }
+
+    /// As [`Tx::begin`], with settings that are not in the database yet.
+    ///
+    /// # Errors
+    /// As [`Tx::begin`].
+    pub async fn begin_with(app: Arc<App>, settings: Arc<Settings>) -> Result<Self> {
         let options = TransactionOptions {
             // Taking the lock first means no statement can fail half-way because somebody else wrote.
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         let inner = app.db.write().begin_with_options(options).await?;
-        Ok(Self { app, inner, touched: false })
+        Ok(Self { app, inner, settings, touched: false })
+    }
+
+    /// The settings as they were when the transaction began.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The connection to run statements on.
     #[must_use]
     pub fn conn(&self) -> &DatabaseTransaction {
         &self.inner
+    }
+
+    /// Waits until no other transaction that asked the same is open.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn exclusive(&self) -> Result<()> {
+        // SQLite has one writer at a time anyway.
+        if self.inner.get_database_backend() == DatabaseBackend::Postgres {
+            self.inner.execute_unprepared("SELECT value FROM epoch FOR UPDATE").await?;
+        }
+        Ok(())
     }
 
     /// Says that what processes remember (keys, accounts, groups, roles, grants, settings) changes.

@@ -3,14 +3,17 @@
 
 use crate::error::{Error, Result};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, PaginatorTrait as _, QueryOrder as _,
-    QuerySelect as _, Select,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
+    PaginatorTrait as _, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, ExprTrait as _, Func, LikeExpr, NullOrdering, SimpleExpr},
 };
 use serde_json::Value;
 
 /// Items on a page unless the caller says otherwise.
 const DEFAULT_PAGE_SIZE: u64 = 100;
+
+/// Most different words of a search: each becomes a condition, and databases bound how deep these nest.
+const MOST_WORDS: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
@@ -53,7 +56,8 @@ impl ListRequest {
     /// Reads the four parameters that every listing has (contract: authentik-core §1.5, §1.6).
     ///
     /// # Errors
-    /// [`Error::InvalidPage`] when `page` is neither a positive number nor `last`.
+    /// [`Error::InvalidPage`] when `page` is neither a positive number nor `last`; [`Error::Invalid`]
+    /// for a search of more than [`MOST_WORDS`] words.
     pub fn new(
         page: Option<&str>,
         page_size: Option<&str>,
@@ -63,13 +67,9 @@ impl ListRequest {
         let page = match page {
             None => Wanted::Number(1),
             Some("last") => Wanted::Last,
-            Some(text) => text
-                .trim()
-                .parse::<u64>()
-                .ok()
-                .filter(|n| *n > 0)
-                .map(Wanted::Number)
-                .ok_or(Error::InvalidPage)?,
+            Some(text) => {
+                text.trim().parse::<u64>().ok().filter(|n| *n > 0).map(Wanted::Number).ok_or(Error::InvalidPage)?
+            }
         };
         let size = page_size.and_then(|t| t.trim().parse::<u64>().ok()).filter(|n| *n > 0).unwrap_or(DEFAULT_PAGE_SIZE);
         let ordering = ordering
@@ -82,12 +82,17 @@ impl ListRequest {
                 None => (name.to_owned(), Order::Asc),
             })
             .collect();
-        let search = search
+        let mut search: Vec<String> = search
             .unwrap_or_default()
             .split([' ', ',', '\t', '\n', '\r'])
             .filter(|word| !word.is_empty())
             .map(str::to_lowercase)
             .collect();
+        search.sort_unstable();
+        search.dedup();
+        if search.len() > MOST_WORDS {
+            return Err(Error::rule("search", format!("At most {MOST_WORDS} words can be searched for.")));
+        }
         Ok(Self { page, size: Ord::min(size, i64::MAX as u64), ordering, search })
     }
 
@@ -178,6 +183,10 @@ impl AttributeFilter {
     pub fn new(text: &str) -> Result<Self> {
         let refused = |words: &str| Error::RefusedList(format!("filter: {words}"));
         let value = serde_json::from_str(text).map_err(|_| refused("failed to parse JSON"))?;
+        // As escapes in the JSON: PostgreSQL cannot hold the character.
+        if text.contains("\\u0000") || text.contains('\0') {
+            return Err(refused("null characters are not allowed"));
+        }
         let Value::Object(map) = value else { return Err(refused("value must be key:value mapping")) };
         Ok(Self(map.into_iter().map(|(path, v)| (path.split("__").map(str::to_owned).collect(), v)).collect()))
     }
@@ -190,7 +199,7 @@ impl AttributeFilter {
                 let template = format!("{table}.attributes #> CAST($1 AS text[]) = CAST($2 AS jsonb)");
                 Expr::cust_with_values(template, [postgres_path(&path), value.to_string()])
             } else {
-                let template = format!("({table}.attributes -> $1) = json($2)");
+                let template = format!("({table}.attributes -> ?) = json(?)");
                 Expr::cust_with_values(template, [sqlite_path(&path), value.to_string()])
             };
             all.and(one)
@@ -287,7 +296,7 @@ mod tests {
     proptest! {
         #[test]
         fn spans_tile_the_whole(count in 0_u64..500, size in 1_u64..60) {
-            let pages = count.div_ceil(size).max(1);
+            let pages = Ord::max(count.div_ceil(size), 1);
             let mut next = 1;
             for number in 1..=pages {
                 let page = Page::<()> { items: Vec::new(), count, number, pages, size };

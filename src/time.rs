@@ -89,7 +89,9 @@ mod tests {
         assert_eq!(micros("seconds=-1.5"), Some(-1_500_000));
         assert_eq!(micros("days=1;fortnights=9"), Some(86_400_000_000));
         assert_eq!(micros("days=1;days=2"), Some(172_800_000_000));
-        for bad in ["", "days", "days=1;", "days=x", "fortnights=1", " days=1", "weeks=99999999999", "days=inf", "days=nan"] {
+        for bad in
+            ["", "days", "days=1;", "days=x", "fortnights=1", " days=1", "weeks=99999999999", "days=inf", "days=nan"]
+        {
             assert_eq!(micros(bad), None, "{bad}");
         }
     }

@@ -65,6 +65,7 @@ pub struct Event {
     action: Action,
     app: &'static str,
     context: Map<String, Value>,
+    /// The account it happened to, where that is not the caller.
     user: Option<Value>,
 }
 
@@ -111,7 +112,8 @@ impl Event {
         self
     }
 
-    /// Names another user than the caller as the one it happened to.
+    /// Names the account it happened to instead of the caller, without an address
+    /// (contract: authentik-core §7.2).
     #[must_use]
     pub fn of_user(mut self, id: i32, username: &str, email: &str) -> Self {
         self.user = Some(json!({"pk": id, "username": username, "email": email}));
@@ -127,6 +129,8 @@ const NO_ADDRESS: &str = "255.255.255.255";
 /// # Errors
 /// When the database is away; then the transaction must not commit.
 pub async fn record(tx: &Tx, ctx: &Ctx, event: Event) -> Result<()> {
+    // Whose it is not, their address would be the caller's.
+    let address = ctx.request.as_ref().filter(|_| event.user.is_none()).and_then(|r| r.client_ip);
     let user = event.user.unwrap_or_else(|| caller(&ctx.principal));
     let mut context = redact::clean(Value::Object(event.context));
     if let (Some(request), Value::Object(context)) = (&ctx.request, &mut context) {
@@ -144,8 +148,8 @@ pub async fn record(tx: &Tx, ctx: &Ctx, event: Event) -> Result<()> {
             }),
         );
     }
-    let client_ip = ctx.request.as_ref().and_then(|r| r.client_ip).map_or(NO_ADDRESS.to_owned(), |ip| ip.to_string());
-    let retention = ctx.app.settings().await?.event_retention;
+    let client_ip = address.map_or(NO_ADDRESS.to_owned(), |ip| ip.to_string());
+    let retention = tx.settings().event_retention;
     entity::ActiveModel {
         id: Set(ctx.uuid()),
         user: Set(user),

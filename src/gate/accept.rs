@@ -17,7 +17,8 @@ pub fn check(op: Option<&Operation>, headers: &HeaderMap, uri: &Uri) -> Result<(
     }
     let accepts: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).collect();
     let produces = if op.produces.is_empty() { &["application/json"] } else { op.produces };
-    let mut ranges = accepts.iter().flat_map(|v| v.split(',')).filter_map(|r| r.split(';').next()).map(str::trim).peekable();
+    let mut ranges =
+        accepts.iter().flat_map(|v| v.split(',')).filter_map(|r| r.split(';').next()).map(str::trim).peekable();
     if ranges.peek().is_none() || ranges.any(|range| produces.iter().any(|mime| covers(range, mime))) {
         Ok(())
     } else {
@@ -31,7 +32,9 @@ pub fn covers(range: &str, mime: &str) -> bool {
     range == "*/*"
         || range.is_empty()
         || range.eq_ignore_ascii_case(mime)
-        || range.strip_suffix("/*").is_some_and(|kind| mime.split('/').next().is_some_and(|k| k.eq_ignore_ascii_case(kind)))
+        || range
+            .strip_suffix("/*")
+            .is_some_and(|kind| mime.split('/').next().is_some_and(|k| k.eq_ignore_ascii_case(kind)))
 }
 
 #[cfg(test)]

@@ -22,10 +22,7 @@ impl Application for App {
     }
 
     fn limits(&self) -> Limits {
-        Limits {
-            body_bytes: self.config.max_body_bytes,
-            body_time: Duration::from_secs(self.config.request_timeout),
-        }
+        Limits { body_bytes: self.config.max_body_bytes, body_time: Duration::from_secs(self.config.request_timeout) }
     }
 
     async fn authorize(
@@ -36,6 +33,10 @@ impl Application for App {
     ) -> std::result::Result<(), Failure> {
         let object = params.first().map(|(_, value)| value.as_str());
         permitted(&ctx.principal, op, object)?;
+        if object.is_some_and(|object| object.contains('\0')) {
+            // PostgreSQL cannot even be asked for it.
+            return Err(Error::NotFound.into());
+        }
         if op.consumes.is_empty() {
             // The handler looks the object up itself, and has nothing to say before it does.
             return Ok(());

@@ -154,7 +154,10 @@ async fn people(manager: &SchemaManager<'_>, c: Columns) -> Result<(), DbErr> {
                 .col(json("attributes"))
                 .col(c.required("search"))
                 .foreign_key(
-                    ForeignKey::create().from("groups", "parent_id").to("groups", "id").on_delete(ForeignKeyAction::SetNull),
+                    ForeignKey::create()
+                        .from("groups", "parent_id")
+                        .to("groups", "id")
+                        .on_delete(ForeignKeyAction::SetNull),
                 )
                 .to_owned(),
         )

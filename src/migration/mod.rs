@@ -72,7 +72,8 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<()> {
         State::Current => Ok(()),
         State::Behind(_) => Ok(Migrator::up(db, None).await?),
         State::Newer => Err(Error::Refused(
-            "the database was written by a newer version of Tessera; start that version, or restore an older copy".into(),
+            "the database was written by a newer version of Tessera; start that version, or restore an older copy"
+                .into(),
         )),
     }
 }

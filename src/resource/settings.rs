@@ -1,10 +1,10 @@
 //! Settings that administrators change at run time: one row, remembered until it changes.
 
 use crate::{
-    time::Duration,
     error::{Error, Result},
+    time::Duration,
 };
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait as _, entity::prelude::*};
+use sea_orm::{ConnectionTrait, EntityTrait as _, entity::prelude::*};
 
 /// The row; column names are the wire's (contract: authentik-core §1.9).
 #[sea_orm::model]
@@ -41,33 +41,43 @@ pub struct Settings {
 
 /// The settings of a fresh installation.
 #[must_use]
-pub fn defaults() -> ActiveModel {
-    ActiveModel {
-        id: Set(1),
-        avatars: Set("gravatar,initials".into()),
-        default_user_change_name: Set(true),
-        default_user_change_email: Set(false),
-        default_user_change_username: Set(false),
-        event_retention: Set("days=365".into()),
-        footer_links: Set(serde_json::json!([])),
-        gdpr_compliance: Set(true),
-        impersonation: Set(true),
-        default_token_duration: Set("minutes=30".into()),
-        default_token_length: Set(60),
+pub fn defaults() -> Model {
+    Model {
+        id: 1,
+        avatars: "gravatar,initials".into(),
+        default_user_change_name: true,
+        default_user_change_email: false,
+        default_user_change_username: false,
+        event_retention: "days=365".into(),
+        footer_links: serde_json::json!([]),
+        gdpr_compliance: true,
+        impersonation: true,
+        default_token_duration: "minutes=30".into(),
+        default_token_length: 60,
+    }
+}
+
+impl Settings {
+    /// Reads the durations of a row.
+    ///
+    /// # Errors
+    /// When the row holds a duration that nobody can read.
+    pub fn new(row: &Model) -> Result<Self> {
+        let duration = |text: &str| text.parse::<Duration>().map_err(Error::internal);
+        Ok(Self {
+            default_token_duration: duration(&row.default_token_duration)?,
+            default_token_length: usize::try_from(row.default_token_length).unwrap_or_default(),
+            event_retention: duration(&row.event_retention)?,
+            impersonation: row.impersonation,
+        })
     }
 }
 
 /// Reads the settings.
 ///
 /// # Errors
-/// When the database is away, or holds a duration that nobody can read.
+/// When the database is away.
 pub async fn load(db: &impl ConnectionTrait) -> Result<Settings> {
     let row = Entity::find_by_id(1).one(db).await?.ok_or_else(|| Error::internal("the settings are missing"))?;
-    let duration = |text: &str| text.parse::<Duration>().map_err(Error::internal);
-    Ok(Settings {
-        default_token_duration: duration(&row.default_token_duration)?,
-        default_token_length: usize::try_from(row.default_token_length).unwrap_or_default(),
-        event_retention: duration(&row.event_retention)?,
-        impersonation: row.impersonation,
-    })
+    Settings::new(&row)
 }

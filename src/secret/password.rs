@@ -2,10 +2,7 @@
 
 use super::{PlainSecret, key};
 use crate::ctx::Entropy;
-use argon2::{
-    Argon2, PasswordVerifier as _,
-    password_hash::PasswordHasher as _,
-};
+use argon2::{Argon2, PasswordVerifier as _, password_hash::PasswordHasher as _};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sea_orm::DeriveValueType;
 use sha2::Sha256;

@@ -18,8 +18,7 @@ pub const NOT_FOUND: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta char
     <p>There is nothing at this address.</p></body></html>\n";
 
 // Swagger UI writes style attributes and draws its icons from data URLs.
-const POLICY: &str =
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {

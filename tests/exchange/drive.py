@@ -303,7 +303,7 @@ class Fix:
     def post(self, path, body, undo):
         r = self.R.raw("POST", API + path, json=body)
         if r.status_code not in (200, 201):
-            print("fixture", path, r.status_code, r.text[:300])
+            print(f"fixture {path} could not be made: {r.status_code}")
             return None
         o = r.json()
         self.made.append(undo.format(**o))

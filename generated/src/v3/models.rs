@@ -1708,23 +1708,23 @@ impl rt::Model for UserServiceAccountRequest {
 pub struct UserServiceAccountResponse {
     #[serde(rename = "username")]
     pub username: String,
-    #[serde(rename = "token")]
-    pub token: String,
     #[serde(rename = "user_uid")]
     pub user_uid: String,
     #[serde(rename = "user_pk")]
     pub user_pk: i32,
     #[serde(rename = "group_pk", skip_serializing_if = "Option::is_none")]
     pub group_pk: Option<String>,
+    #[serde(rename = "token")]
+    pub token: String,
 }
 impl std::fmt::Debug for UserServiceAccountResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("UserServiceAccountResponse")
             .field("username", &self.username)
-            .field("token", &rt::Redacted)
             .field("user_uid", &self.user_uid)
             .field("user_pk", &self.user_pk)
             .field("group_pk", &self.group_pk)
+            .field("token", &rt::Redacted)
             .finish()
     }
 }

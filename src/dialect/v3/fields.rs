@@ -159,7 +159,8 @@ fn choice(field: &Field, value: Value) -> Result<Value, Texts> {
 }
 
 fn moment(value: &Value) -> Result<Value, Texts> {
-    const FAULT: &str = "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
+    const FAULT: &str =
+        "Datetime has wrong format. Use one of these formats instead: YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z].";
     let read = value.as_str().and_then(python::datetime);
     read.map(|t| json!(Micros(t))).ok_or_else(|| one(FAULT))
 }

@@ -95,8 +95,7 @@ fn of_error(asked: Asked<'_>, error: &Error) -> Response {
         Error::Unexplained => empty(400),
         Error::Throttled { seconds } => {
             let unit = if *seconds == 1 { "second" } else { "seconds" };
-            let mut response =
-                detail(429, format!("Request was throttled. Expected available in {seconds} {unit}."));
+            let mut response = detail(429, format!("Request was throttled. Expected available in {seconds} {unit}."));
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             response
         }

@@ -74,10 +74,14 @@ mod tests {
 
     #[test]
     fn known_and_unknown_permissions() {
-        for known in ["authentik_core.view_user", "authentik_core.view_token_key", "authentik_rbac.edit_system_settings"] {
+        for known in
+            ["authentik_core.view_user", "authentik_core.view_token_key", "authentik_rbac.edit_system_settings"]
+        {
             assert!(is_known(known), "{known}");
         }
-        for unknown in ["authentik_core.set_token_key", "view_user", "authentik_core.fly_user", "x.view_user", "a.b.c", ""] {
+        for unknown in
+            ["authentik_core.set_token_key", "view_user", "authentik_core.fly_user", "x.view_user", "a.b.c", ""]
+        {
             assert!(!is_known(unknown), "{unknown}");
         }
     }

@@ -4,10 +4,11 @@ use super::{
     entity,
     roles::{group_role, role},
 };
-use crate::{access::Grants, error::Result, resource::groups::membership};
+use crate::{access::Grants, db::MANY, error::Result, resource::groups::membership};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use std::collections::BTreeMap;
@@ -107,10 +108,11 @@ pub async fn forget_object(db: &impl ConnectionTrait, app_label: &str, model: &s
 
 /// Roles by id; ids without a role are missing from the answer.
 pub async fn roles(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<role::Model>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let mut found = Vec::new();
+    for some in ids.chunks(MANY) {
+        found.extend(role::Entity::find().filter(role::Column::Id.is_in(some.iter().copied())).all(db).await?);
     }
-    Ok(role::Entity::find().filter(role::Column::Id.is_in(ids.iter().copied())).all(db).await?)
+    Ok(found)
 }
 
 pub async fn role_by_name(db: &impl ConnectionTrait, name: &str) -> Result<Option<role::Model>> {
@@ -126,7 +128,8 @@ pub async fn carriers(db: &impl ConnectionTrait, roles: &[Uuid]) -> Result<BTree
     if roles.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let rows = group_role::Entity::find().filter(group_role::Column::RoleId.is_in(roles.iter().copied())).all(db).await?;
+    let rows =
+        group_role::Entity::find().filter(group_role::Column::RoleId.is_in(roles.iter().copied())).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.role_id, row.group_id)).collect())
 }
 

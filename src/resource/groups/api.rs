@@ -46,12 +46,8 @@ fn to_model(app: &App, with_users: bool, view: GroupView) -> models::Group {
 
 impl Groups for App {
     async fn core_groups_list(&self, ctx: &Ctx, q: CoreGroupsListQuery) -> Result<CoreGroupsListResponse, Failure> {
-        let request = ListRequest::new(
-            q.page.as_deref(),
-            q.page_size.as_deref(),
-            q.ordering.as_deref(),
-            q.search.as_deref(),
-        )?;
+        let request =
+            ListRequest::new(q.page.as_deref(), q.page_size.as_deref(), q.ordering.as_deref(), q.search.as_deref())?;
         let filter = GroupFilter {
             name: q.name,
             is_superuser: q.is_superuser,
@@ -160,14 +156,18 @@ impl Groups for App {
         path: CoreGroupsUsedByListPath,
     ) -> Result<CoreGroupsUsedByListResponse, Failure> {
         let users = service::used_by(ctx, path.group_uuid).await?;
-        let children = users.children.into_iter().map(|g| {
-            v3::used_by("authentik_core", "group", g.id, format!("Group {}", g.name), v3::SET_NULL)
-        });
-        let roles = users.roles.into_iter().map(|r| {
-            v3::used_by("authentik_rbac", "role", r.id, format!("Role {}", r.name), v3::CASCADE_MANY)
-        });
-        let members =
-            users.members.into_iter().map(|m| v3::used_by("authentik_core", "user", m.id, m.username, v3::CASCADE_MANY));
+        let children = users
+            .children
+            .into_iter()
+            .map(|g| v3::used_by("authentik_core", "group", g.id, format!("Group {}", g.name), v3::SET_NULL));
+        let roles = users
+            .roles
+            .into_iter()
+            .map(|r| v3::used_by("authentik_rbac", "role", r.id, format!("Role {}", r.name), v3::CASCADE_MANY));
+        let members = users
+            .members
+            .into_iter()
+            .map(|m| v3::used_by("authentik_core", "user", m.id, m.username, v3::CASCADE_MANY));
         Ok(CoreGroupsUsedByListResponse::Status200(children.chain(roles).chain(members).collect()))
     }
 }

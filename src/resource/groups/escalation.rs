@@ -14,34 +14,42 @@ use crate::{
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// The state before an edit; empty for those who may do anything.
+/// The state before an edit; `None` for those who may do anything.
 #[must_use]
-pub struct Watch(Option<HashSet<i32>>);
+pub struct Watch(Option<Before>);
+
+struct Before {
+    superusers: HashSet<i32>,
+    roles: HashSet<(i32, Uuid)>,
+}
 
 impl Watch {
+    /// Looks before the edit; `affected` are the accounts there are whose roles it may change.
+    ///
     /// # Errors
     /// When the database is away.
-    pub async fn before(ctx: &Ctx, tx: &Tx) -> Result<Self> {
+    pub async fn before(ctx: &Ctx, tx: &Tx, affected: &[i32]) -> Result<Self> {
         if ctx.principal.is_superuser() {
             return Ok(Self(None));
         }
-        Ok(Self(Some(store::superusers(tx.conn()).await?)))
+        // One such edit at a time: two harmless halves at once could make a whole.
+        tx.exclusive().await?;
+        let superusers = store::superusers(tx.conn()).await?;
+        let roles = store::roles_reaching(tx.conn(), affected).await?;
+        Ok(Self(Some(Before { superusers, roles })))
     }
 
-    /// Compares; `affected` are the accounts whose roles the edit may have changed.
+    /// Compares; `affected` as before, and accounts that the edit made.
     ///
     /// # Errors
     /// [`Error::Forbidden`]: do not commit.
     pub async fn after(self, ctx: &Ctx, tx: &Tx, affected: &[i32]) -> Result<()> {
         let Some(before) = self.0 else { return Ok(()) };
-        let after = store::superusers(tx.conn()).await?;
-        if !after.is_subset(&before) {
+        if !store::superusers(tx.conn()).await?.is_subset(&before.superusers) {
             return Err(Error::Forbidden);
         }
-        let now = store::roles_reaching(tx.conn(), affected).await?;
-        // Outside the transaction the edit has not happened yet.
-        let then = store::roles_reaching(ctx.app.db.read(), affected).await?;
-        let fresh: Vec<Uuid> = now.difference(&then).map(|(_, role)| *role).collect();
+        let roles = store::roles_reaching(tx.conn(), affected).await?;
+        let fresh: Vec<Uuid> = roles.difference(&before.roles).map(|(_, role)| *role).collect();
         if ctx.principal.covers(&grants::of_roles(tx.conn(), &fresh).await?) { Ok(()) } else { Err(Error::Forbidden) }
     }
 }

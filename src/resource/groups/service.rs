@@ -151,7 +151,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewGroup) -> Result<Model> {
     check_references(tx, None, wanted, &mut errors).await?;
     errors.finish()?;
     check_carriers(tx, None, &roles).await?;
-    let watch = Watch::before(ctx, tx).await?;
+    let watch = Watch::before(ctx, tx, &members).await?;
     let is_superuser = new.is_superuser.unwrap_or(false);
     let group = store::insert(
         tx.conn(),
@@ -183,7 +183,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewGroup) -> Result<Model> {
 /// caller holds.
 pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupView> {
     let mut tx = ctx.begin().await?;
-    let old = store::find(tx.conn(), &ctx.principal, id).await?;
+    let old = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let (members, roles) = (change.users.map(distinct), change.roles.map(distinct));
     let mut errors = FieldErrors::default();
     if let Some(name) = &change.name {
@@ -197,7 +197,9 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
     check_references(&tx, Some(id), wanted, &mut errors).await?;
     errors.finish()?;
     check_carriers(&tx, Some(id), roles.as_deref().unwrap_or_default()).await?;
-    let watch = Watch::before(ctx, &tx).await?;
+    let mut affected = store::member_ids(tx.conn(), id).await?;
+    affected.extend(members.iter().flatten());
+    let watch = Watch::before(ctx, &tx, &affected).await?;
     let name = change.name.unwrap_or_else(|| old.name.clone());
     let is_superuser = change.is_superuser.unwrap_or(old.is_superuser);
     let mut row = old.into_active_model();
@@ -217,7 +219,6 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
     if let Some(roles) = roles {
         grants::set_roles_of_group(tx.conn(), id, &roles).await?;
     }
-    let affected = store::member_ids(tx.conn(), id).await?;
     watch.after(ctx, &tx, &affected).await?;
     audit::record(&tx, ctx, Event::updated(&subject(&group))).await?;
     let changed = store::view(tx.conn(), &ctx.principal, id).await?;
@@ -232,7 +233,7 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
 /// [`Error::NotFound`].
 pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
     let mut tx = ctx.begin().await?;
-    let group = store::find(tx.conn(), &ctx.principal, id).await?;
+    let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     store::delete(tx.conn(), id).await?;
     grants::forget_object(tx.conn(), "authentik_core", "group", &id.to_string()).await?;
     audit::record(&tx, ctx, Event::deleted(&subject(&group))).await?;
@@ -254,9 +255,9 @@ pub enum Membership {
 /// would get more than the caller holds.
 pub async fn set_membership(ctx: &Ctx, id: Uuid, user: i32, membership: Membership) -> Result<()> {
     let mut tx = ctx.begin().await?;
-    let group = store::find(tx.conn(), &ctx.principal, id).await?;
+    let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let user = users::store::find(tx.conn(), &ctx.principal, user).await?;
-    let watch = Watch::before(ctx, &tx).await?;
+    let watch = Watch::before(ctx, &tx, &[user.id]).await?;
     match membership {
         Membership::Begins => store::add_member(tx.conn(), id, user.id).await?,
         Membership::Ends => store::remove_member(tx.conn(), id, user.id).await?,

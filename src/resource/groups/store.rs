@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     access::{Principal, Visible, code},
+    db::MANY,
     error::{Error, Problem, Result, unique_violation},
     list::{AttributeFilter, ListRequest, OrderColumn, Page},
     resource::{
@@ -14,8 +15,10 @@ use crate::{
     },
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Select, Statement,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Select, Statement,
     prelude::{DateTimeUtc, Json},
     sea_query::{Expr, ExprTrait as _, OnConflict, Query},
 };
@@ -160,7 +163,10 @@ async fn completed(db: &impl ConnectionTrait, groups: Vec<Model>) -> Result<Vec<
 async fn members_of(db: &impl ConnectionTrait, groups: &[Uuid]) -> Result<Vec<Member>> {
     let on = Expr::col((users::Entity, users::Column::Id)).equals((membership::Entity, membership::Column::UserId));
     let mut query = Query::select();
-    query.column((membership::Entity, membership::Column::GroupId)).from(membership::Entity).inner_join(users::Entity, on);
+    query
+        .column((membership::Entity, membership::Column::GroupId))
+        .from(membership::Entity)
+        .inner_join(users::Entity, on);
     for column in [
         users::Column::Id,
         users::Column::Username,
@@ -209,6 +215,14 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, id: Uuid) ->
     visible(principal).filter(Column::Id.eq(id)).one(db).await?.ok_or(Error::NotFound)
 }
 
+/// As [`find`], and nobody else changes the row until the transaction ends.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, id: Uuid) -> Result<Model> {
+    visible(principal).filter(Column::Id.eq(id)).lock_exclusive().one(db).await?.ok_or(Error::NotFound)
+}
+
 /// A group, whoever asks.
 ///
 /// # Errors
@@ -232,12 +246,13 @@ pub async fn by_names(db: &impl ConnectionTrait, names: &[String]) -> Result<Vec
 ///
 /// # Errors
 /// When the database is away.
-pub async fn existing(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Uuid>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+pub async fn existing(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<HashSet<Uuid>> {
+    let mut found = HashSet::new();
+    for some in ids.chunks(MANY) {
+        let select = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(some.iter().copied()));
+        found.extend(select.into_tuple::<Uuid>().all(db).await?);
     }
-    let found = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(ids.iter().copied()));
-    Ok(found.into_tuple().all(db).await?)
+    Ok(found)
 }
 
 /// Groups whose parent this one is, as far as the caller may see them.
@@ -293,8 +308,9 @@ fn taken(error: DbErr) -> Error {
 /// When the database is away.
 pub async fn set_members(db: &impl ConnectionTrait, group: Uuid, users: &[i32]) -> Result<()> {
     membership::Entity::delete_many().filter(membership::Column::GroupId.eq(group)).exec(db).await?;
-    for user_id in users {
-        membership::ActiveModel { user_id: Set(*user_id), group_id: Set(group) }.insert(db).await?;
+    for some in users.chunks(MANY) {
+        let rows = some.iter().map(|id| membership::ActiveModel { user_id: Set(*id), group_id: Set(group) });
+        membership::Entity::insert_many(rows).exec_without_returning(db).await?;
     }
     Ok(())
 }
@@ -305,7 +321,8 @@ pub async fn set_members(db: &impl ConnectionTrait, group: Uuid, users: &[i32]) 
 /// When the database is away.
 pub async fn add_member(db: &impl ConnectionTrait, group: Uuid, user: i32) -> Result<()> {
     let row = membership::ActiveModel { user_id: Set(user), group_id: Set(group) };
-    let conflict = OnConflict::columns([membership::Column::UserId, membership::Column::GroupId]).do_nothing().to_owned();
+    let conflict =
+        OnConflict::columns([membership::Column::UserId, membership::Column::GroupId]).do_nothing().to_owned();
     membership::Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
     Ok(())
 }
@@ -355,9 +372,8 @@ pub async fn superuser_groups(db: &impl ConnectionTrait) -> Result<HashSet<Uuid>
 /// # Errors
 /// When the database is away.
 pub async fn superusers(db: &impl ConnectionTrait) -> Result<HashSet<i32>> {
-    let sql = format!(
-        "{SUPERUSER_GROUPS} SELECT DISTINCT m.user_id FROM user_groups m JOIN below b ON m.group_id = b.id"
-    );
+    let sql =
+        format!("{SUPERUSER_GROUPS} SELECT DISTINCT m.user_id FROM user_groups m JOIN below b ON m.group_id = b.id");
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
     Ok(rows.iter().map(|row| row.try_get("", "user_id")).collect::<Result<_, _>>()?)
 }
@@ -396,8 +412,8 @@ pub async fn roles_reaching(db: &impl ConnectionTrait, users: &[i32]) -> Result<
     if users.is_empty() {
         return Ok(HashSet::new());
     }
-    let on =
-        Expr::col((membership::Entity, membership::Column::GroupId)).equals((group_role::Entity, group_role::Column::GroupId));
+    let on = Expr::col((membership::Entity, membership::Column::GroupId))
+        .equals((group_role::Entity, group_role::Column::GroupId));
     let query = Query::select()
         .column((membership::Entity, membership::Column::UserId))
         .column((group_role::Entity, group_role::Column::RoleId))

@@ -63,12 +63,8 @@ async fn shown(ctx: &Ctx, row: TokenView) -> Result<models::Token, Failure> {
 
 impl Tokens for App {
     async fn core_tokens_list(&self, ctx: &Ctx, q: CoreTokensListQuery) -> Result<CoreTokensListResponse, Failure> {
-        let request = ListRequest::new(
-            q.page.as_deref(),
-            q.page_size.as_deref(),
-            q.ordering.as_deref(),
-            q.search.as_deref(),
-        )?;
+        let request =
+            ListRequest::new(q.page.as_deref(), q.page_size.as_deref(), q.ordering.as_deref(), q.search.as_deref())?;
         let filter = TokenFilter {
             identifier: q.identifier,
             intent: q.intent.and_then(|i| i.as_str().parse::<IntentEnum>().ok()).map(Into::into),

@@ -96,7 +96,7 @@ pub async fn create(ctx: &Ctx, new: NewToken) -> Result<TokenView> {
 /// # Errors
 /// As [`create`].
 pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewToken) -> Result<(Model, PlainSecret)> {
-    let settings = ctx.app.settings().await?;
+    let default_duration = tx.settings().default_token_duration;
     let privileged = ctx.principal.is_superuser();
     let mut errors = FieldErrors::default();
     let intent = new.intent.unwrap_or(Intent::Api);
@@ -110,6 +110,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewToken) -> Result<(Model, Pla
     let owner = match (owner, caller) {
         (None, _) => {
             errors.add("user", Problem::UnknownKey(wanted.map(|id| id.to_string()).unwrap_or_default()));
+            check_taken(tx, None, Some(&new.identifier), new.managed.as_ref(), &mut errors).await?;
             return errors.finish().and(Err(Error::Forbidden));
         }
         // Nobody but a superuser makes tokens for somebody else.
@@ -123,15 +124,16 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewToken) -> Result<(Model, Pla
     } else {
         owner.attributes.get(TOKENS_EXPIRE).and_then(serde_json::Value::as_bool).unwrap_or(true)
     };
-    let usual = settings.default_token_duration.after(ctx.now);
+    let usual = default_duration.after(ctx.now);
     let expires = match (intent, new.expires.flatten()) {
         (Intent::AppPassword, Some(wanted)) => {
-            check_lifetime(ctx, tx, &owner, wanted, settings.default_token_duration, &mut errors).await?;
+            check_lifetime(ctx, tx, &owner, wanted, default_duration, &mut errors).await?;
             Some(wanted)
         }
         (Intent::AppPassword, None) if !expiring => None,
         _ => Some(usual),
     };
+    check_taken(tx, None, Some(&new.identifier), new.managed.as_ref(), &mut errors).await?;
     errors.finish()?;
     let decided = Decided {
         identifier: new.identifier,
@@ -173,7 +175,7 @@ pub async fn write(ctx: &Ctx, tx: &Tx, owner: &users::Model, token: Decided) -> 
     let Decided { identifier, intent, description, expires, expiring, managed, key } = token;
     let key = match key {
         Some(key) => key,
-        None => ctx.secret(ctx.app.settings().await?.default_token_length),
+        None => ctx.secret(tx.settings().default_token_length),
     };
     let id = ctx.uuid();
     let token = store::insert(
@@ -207,6 +209,27 @@ fn check_intent(intent: Intent, errors: &mut FieldErrors) {
     }
 }
 
+/// Other tokens than `own` with this identifier or mark. Two that come at the same moment both pass
+/// here; then the constraint of the table decides.
+async fn check_taken(
+    tx: &Tx,
+    own: Option<&Model>,
+    identifier: Option<&str>,
+    managed: Option<&Option<String>>,
+    errors: &mut FieldErrors,
+) -> Result<()> {
+    let managed = managed.and_then(Option::as_deref);
+    let others = store::named(tx.conn(), identifier, managed).await?;
+    let others = || others.iter().filter(|other| own.is_none_or(|own| own.id != other.id));
+    if identifier.is_some() && others().any(|other| Some(&*other.identifier) == identifier) {
+        errors.add("identifier", store::IDENTIFIER_TAKEN);
+    }
+    if managed.is_some() && others().any(|other| other.managed.as_deref() == managed) {
+        errors.add("managed", store::MARK_TAKEN);
+    }
+    Ok(())
+}
+
 /// App passwords live at most as long as the account's attribute says; without one that can be read,
 /// as long as tokens usually do.
 async fn check_lifetime(
@@ -232,9 +255,8 @@ async fn check_lifetime(
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] as for [`create`], and for another owner.
 pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<TokenView> {
-    let settings = ctx.app.settings().await?;
     let mut tx = ctx.begin().await?;
-    let old = store::find(tx.conn(), &ctx.principal, identifier).await?;
+    let old = store::find_for_update(tx.conn(), &ctx.principal, identifier).await?;
     let mut errors = FieldErrors::default();
     if let Some(intent) = change.intent {
         check_intent(intent, &mut errors);
@@ -248,7 +270,7 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
     }
     let intent = change.intent.unwrap_or(old.intent);
     let expiring = change.expiring.unwrap_or(old.expiring);
-    let usual = settings.default_token_duration;
+    let usual = tx.settings().default_token_duration;
     let expires = match (intent, change.expires) {
         (Intent::Api, _) => Some(usual.after(ctx.now)),
         (_, None) => old.expires,
@@ -260,6 +282,7 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
         // A token that ends must have an end.
         (_, Some(None)) => Some(usual.after(ctx.now)).filter(|_| expiring),
     };
+    check_taken(&tx, Some(&old), change.identifier.as_deref(), change.managed.as_ref(), &mut errors).await?;
     errors.finish()?;
     let identifier = change.identifier.unwrap_or_else(|| old.identifier.clone());
     let description = change.description.unwrap_or_else(|| old.description.clone());
@@ -287,7 +310,7 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
 /// [`Error::NotFound`].
 pub async fn delete(ctx: &Ctx, identifier: &str) -> Result<()> {
     let mut tx = ctx.begin().await?;
-    let token = store::find(tx.conn(), &ctx.principal, identifier).await?;
+    let token = store::find_for_update(tx.conn(), &ctx.principal, identifier).await?;
     store::delete(tx.conn(), &token).await?;
     grants::forget_object(tx.conn(), "authentik_core", "token", &token.id.to_string()).await?;
     audit::record(&tx, ctx, Event::deleted(&token.subject())).await?;
@@ -330,7 +353,7 @@ pub async fn set_key(ctx: &Ctx, identifier: &str, new: PlainSecret) -> Result<()
     require_set_key(ctx, identifier).await?;
     check_key(&new)?;
     let mut tx = ctx.begin().await?;
-    let token = store::find(tx.conn(), &ctx.principal, identifier).await?;
+    let token = store::find_for_update(tx.conn(), &ctx.principal, identifier).await?;
     let subject = token.subject();
     let sealed = ctx.app.keyring.seal(&*ctx.app.entropy, &new, token.id.as_bytes());
     let mut row = token.into_active_model();

@@ -9,9 +9,8 @@ use crate::{
     secret::Digest,
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _, FromQueryResult, JoinType,
-    QueryFilter as _, QueryResult, QuerySelect as _, Related, Select,
-    prelude::DateTimeUtc,
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _,
+    FromQueryResult, JoinType, QueryFilter as _, QueryResult, QuerySelect as _, Related, Select, prelude::DateTimeUtc,
     sea_query::Expr,
 };
 
@@ -97,10 +96,12 @@ pub async fn list(
     {
         select = select.filter(condition);
     }
-    let searched = [Expr::col(Column::Search.as_column_ref()), Expr::col(users::Column::UsernameFolded.as_column_ref())];
+    let searched =
+        [Expr::col(Column::Search.as_column_ref()), Expr::col(users::Column::UsernameFolded.as_column_ref())];
     let select = select.filter(request.search_condition(&searched));
     let counted = with_owner(select.clone());
-    let ordered = request.order(viewed(select, db.get_database_backend()), order_column, &["identifier", "expires"], Column::Id);
+    let ordered =
+        request.order(viewed(select, db.get_database_backend()), order_column, &["identifier", "expires"], Column::Id);
     request.fetch(db, counted, ordered).await
 }
 
@@ -125,12 +126,36 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, identifier: 
     visible(principal).filter(Column::Identifier.eq(identifier)).one(db).await?.ok_or(Error::NotFound)
 }
 
+/// As [`find`], and nobody else changes the row until the transaction ends.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, identifier: &str) -> Result<Model> {
+    let select = visible(principal).filter(Column::Identifier.eq(identifier)).lock_exclusive();
+    select.one(db).await?.ok_or(Error::NotFound)
+}
+
+/// Tokens with this identifier or this mark, whoever's.
+///
+/// # Errors
+/// When the database is away.
+pub async fn named(db: &impl ConnectionTrait, identifier: Option<&str>, managed: Option<&str>) -> Result<Vec<Model>> {
+    let same = [identifier.map(|v| Column::Identifier.eq(v)), managed.map(|v| Column::Managed.eq(v))];
+    let same: Vec<_> = same.into_iter().flatten().collect();
+    if same.is_empty() {
+        return Ok(Vec::new());
+    }
+    let any = same.into_iter().fold(Condition::any(), Condition::add);
+    Ok(Entity::find().filter(any).all(db).await?)
+}
+
 /// The token with this key, and its owner.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn by_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Option<(Model, users::Model)>> {
-    let found = Entity::find().filter(Column::KeyDigest.eq(digest.clone())).find_also_related(users::Entity).one(db).await?;
+    let found =
+        Entity::find().filter(Column::KeyDigest.eq(digest.clone())).find_also_related(users::Entity).one(db).await?;
     Ok(found.and_then(|(token, user)| Some((token, user?))))
 }
 
@@ -153,13 +178,16 @@ pub async fn delete(db: &impl ConnectionTrait, token: &Model) -> Result<()> {
     if gone.rows_affected == 0 { Err(Error::NotFound) } else { Ok(()) }
 }
 
+pub const IDENTIFIER_TAKEN: Problem = Problem::Taken(Some(("Token", "identifier")));
+pub const MARK_TAKEN: Problem = Problem::Taken(Some(("Token", "Managed by authentik")));
+
 fn taken(error: DbErr) -> Error {
     let Some(constraint) = unique_violation(&error) else { return error.into() };
     if constraint.contains("key_digest") {
         Error::field("key", Problem::Taken(None))
     } else if constraint.contains("managed") {
-        Error::field("managed", Problem::Taken(Some(("Token", "Managed by authentik"))))
+        Error::field("managed", MARK_TAKEN)
     } else {
-        Error::field("identifier", Problem::Taken(Some(("Token", "identifier"))))
+        Error::field("identifier", IDENTIFIER_TAKEN)
     }
 }

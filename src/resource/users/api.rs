@@ -117,12 +117,8 @@ async fn shown(ctx: &Ctx, user: UserView) -> Result<models::User, Failure> {
 
 impl Users for App {
     async fn core_users_list(&self, ctx: &Ctx, q: CoreUsersListQuery) -> Result<CoreUsersListResponse, Failure> {
-        let request = ListRequest::new(
-            q.page.as_deref(),
-            q.page_size.as_deref(),
-            q.ordering.as_deref(),
-            q.search.as_deref(),
-        )?;
+        let request =
+            ListRequest::new(q.page.as_deref(), q.page_size.as_deref(), q.ordering.as_deref(), q.search.as_deref())?;
         let filter = UserFilter {
             username: q.username,
             email: q.email,
@@ -149,7 +145,8 @@ impl Users for App {
         ctx: &Ctx,
         body: models::UserRequest,
     ) -> Result<CoreUsersCreateResponse, Failure> {
-        let models::UserRequest { username, name, is_active, last_login, groups, email, attributes, path, r_type } = body;
+        let models::UserRequest { username, name, is_active, last_login, groups, email, attributes, path, r_type } =
+            body;
         let new = NewUser {
             username,
             name,
@@ -178,8 +175,17 @@ impl Users for App {
         path: CoreUsersUpdatePath,
         body: models::UserRequest,
     ) -> Result<CoreUsersUpdateResponse, Failure> {
-        let models::UserRequest { username, name, is_active, last_login, groups, email, attributes, path: folder, r_type } =
-            body;
+        let models::UserRequest {
+            username,
+            name,
+            is_active,
+            last_login,
+            groups,
+            email,
+            attributes,
+            path: folder,
+            r_type,
+        } = body;
         let change = UserChange {
             username: Some(username),
             name: Some(name),
@@ -245,7 +251,9 @@ impl Users for App {
         let groups = groups::service::of_user(ctx, path.id).await?;
         let used_by = groups
             .into_iter()
-            .map(|group| v3::used_by("authentik_core", "group", group.id, format!("Group {}", group.name), v3::CASCADE_MANY))
+            .map(|group| {
+                v3::used_by("authentik_core", "group", group.id, format!("Group {}", group.name), v3::CASCADE_MANY)
+            })
             .collect();
         Ok(CoreUsersUsedByListResponse::Status200(used_by))
     }

@@ -149,7 +149,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewUser) -> Result<Model> {
     check_username(tx, &new.username, None, &mut errors).await?;
     check_groups(tx, &new.groups, &mut errors).await?;
     errors.finish()?;
-    let watch = Watch::before(ctx, tx).await?;
+    let watch = Watch::before(ctx, tx, &[]).await?;
     let (uuid, is_active) = (ctx.uuid(), new.is_active.unwrap_or(true));
     let email = new.email.unwrap_or_default();
     let user = store::insert(
@@ -199,7 +199,7 @@ fn distinct(mut ids: Vec<Uuid>) -> Vec<Uuid> {
 /// caller is one, and when the account would get more than the caller holds.
 pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> {
     let mut tx = ctx.begin().await?;
-    let old = store::find(tx.conn(), &ctx.principal, id).await?;
+    let old = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
     if old.kind == Kind::InternalServiceAccount {
         return Err(Error::rule("non_field_errors", "Can't modify internal service account users"));
@@ -218,7 +218,7 @@ pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> 
         check_groups(&tx, groups, &mut errors).await?;
     }
     errors.finish()?;
-    let watch = Watch::before(ctx, &tx).await?;
+    let watch = Watch::before(ctx, &tx, &[id]).await?;
     let uuid = old.uuid;
     let username = change.username.unwrap_or_else(|| old.username.clone());
     let name = change.name.unwrap_or_else(|| old.name.clone());
@@ -269,7 +269,7 @@ async fn protect_superusers(ctx: &Ctx, tx: &Tx, id: i32) -> Result<()> {
 /// [`Error::NotFound`].
 pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     let mut tx = ctx.begin().await?;
-    let user = store::find(tx.conn(), &ctx.principal, id).await?;
+    let user = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
     store::delete(tx.conn(), id).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
@@ -286,7 +286,7 @@ pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> 
     // Hashing takes long: before the transaction, and off the threads that serve requests.
     let hash = hash_password(ctx, password).await?;
     let mut tx = ctx.begin().await?;
-    let user = store::find(tx.conn(), &ctx.principal, id).await?;
+    let user = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
     let usable = hash.is_usable();
     let mut row = user.into_active_model();

@@ -116,7 +116,9 @@ mod tests {
 
     #[test]
     fn slugs() {
-        for (name, expected) in [("Nightly Backup", "nightly-backup"), ("a--b  c_", "a-b-c"), ("Ünï x", "n-x"), ("!", "")] {
+        for (name, expected) in
+            [("Nightly Backup", "nightly-backup"), ("a--b  c_", "a-b-c"), ("Ünï x", "n-x"), ("!", "")]
+        {
             assert_eq!(slug(name), expected, "{name}");
         }
     }

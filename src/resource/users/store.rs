@@ -6,16 +6,20 @@ use super::{
 };
 use crate::{
     access::{Principal, Visible, code},
+    db::MANY,
     error::{Error, Problem, Result, unique_violation},
     list::{self, ListRequest, OrderColumn, Page},
     resource::groups::{self, membership},
     secret::password::PasswordHash,
 };
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
+    ActiveModelTrait as _,
+    ActiveValue::Set,
+    ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, ExprTrait as _, Query, SelectStatement},
 };
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// What a listing of accounts may be narrowed by (contract: authentik-core §3.2).
@@ -166,6 +170,14 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, id: i32) -> 
     visible(principal).filter(Column::Id.eq(id)).one(db).await?.ok_or(Error::NotFound)
 }
 
+/// As [`find`], and nobody else changes the row until the transaction ends.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, id: i32) -> Result<Model> {
+    visible(principal).filter(Column::Id.eq(id)).lock_exclusive().one(db).await?.ok_or(Error::NotFound)
+}
+
 /// An account, whoever asks: references are checked against all there are.
 ///
 /// # Errors
@@ -184,12 +196,13 @@ pub async fn by_username(db: &impl ConnectionTrait, username: &str) -> Result<Op
 ///
 /// # Errors
 /// When the database is away.
-pub async fn existing(db: &impl ConnectionTrait, ids: &[i32]) -> Result<Vec<i32>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+pub async fn existing(db: &impl ConnectionTrait, ids: &[i32]) -> Result<HashSet<i32>> {
+    let mut found = HashSet::new();
+    for some in ids.chunks(MANY) {
+        let select = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(some.iter().copied()));
+        found.extend(select.into_tuple::<i32>().all(db).await?);
     }
-    let found = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(ids.iter().copied()));
-    Ok(found.into_tuple().all(db).await?)
+    Ok(found)
 }
 
 /// Those of `names` that are usernames.
@@ -263,8 +276,9 @@ pub async fn groups_of(db: &impl ConnectionTrait, user: i32) -> Result<Vec<group
 /// When the database is away.
 pub async fn set_groups(db: &impl ConnectionTrait, user: i32, groups: &[Uuid]) -> Result<()> {
     membership::Entity::delete_many().filter(membership::Column::UserId.eq(user)).exec(db).await?;
-    for group_id in groups {
-        membership::ActiveModel { user_id: Set(user), group_id: Set(*group_id) }.insert(db).await?;
+    for some in groups.chunks(MANY) {
+        let rows = some.iter().map(|id| membership::ActiveModel { user_id: Set(user), group_id: Set(*id) });
+        membership::Entity::insert_many(rows).exec_without_returning(db).await?;
     }
     Ok(())
 }

@@ -100,7 +100,11 @@ fn parse(body: &[u8]) -> Result<Value, Rejection> {
 }
 
 /// Checks every field, so that all faults come in one answer. Unknown names are ignored.
-fn check(decoder: &dyn Decoder, fields: &'static [crate::Field], mut map: crate::Object) -> Result<crate::Object, Errors> {
+fn check(
+    decoder: &dyn Decoder,
+    fields: &'static [crate::Field],
+    mut map: crate::Object,
+) -> Result<crate::Object, Errors> {
     let (mut good, mut errors) = (Map::new(), Errors::new());
     for field in fields {
         match decoder.property(field, map.remove(field.name)) {

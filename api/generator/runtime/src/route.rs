@@ -116,9 +116,8 @@ impl<A: Application> Router<A> {
         let mut params = Vec::with_capacity(matched.params.len());
         for (name, raw) in matched.params.iter() {
             // A parameter that is not UTF-8 names nothing we could hold.
-            let value = percent_encoding::percent_decode_str(raw)
-                .decode_utf8()
-                .map_err(|_| (Rejection::UnknownPath, None))?;
+            let value =
+                percent_encoding::percent_decode_str(raw).decode_utf8().map_err(|_| (Rejection::UnknownPath, None))?;
             params.push((name.to_owned(), value.into_owned()));
         }
         Ok(Found { op: endpoint.op, allow: &resource.allow, params, run: endpoint.run })

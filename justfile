@@ -48,7 +48,7 @@ lint:
 
 # Build the documentation, private items too, warnings are errors
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --locked
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --workspace --no-deps --document-private-items --locked
 
 # The tests, on SQLite (and on PostgreSQL when TESSERA_TEST_POSTGRES names a server)
 test *arguments:

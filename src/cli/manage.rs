@@ -172,9 +172,8 @@ pub async fn token(config: Config, command: Token) -> Result<(), Failure> {
             let filter = TokenFilter { username: user, ..TokenFilter::default() };
             let all = ListRequest::new(None, Some("1000000"), None, None)?;
             for row in tokens::list(&ctx, &all, filter).await?.items {
-                let token = row.token;
-                let end = token.end().map_or("never".to_owned(), |t| t.to_rfc3339());
-                say(&format!("{}\t{}\t{}\t{end}", token.identifier, token.intent.as_str(), row.user.username))?;
+                let end = row.end().map_or("never".to_owned(), |t| t.to_rfc3339());
+                say(&format!("{}\t{}\t{}\t{end}", row.identifier, row.intent.as_str(), row.user.username))?;
             }
         }
         Token::Revoke { identifier } => {

@@ -12,6 +12,7 @@ use crate::{
     resource::{tokens, users},
     secret::{Digest, PlainSecret, key},
 };
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
@@ -33,24 +34,25 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Principa
         return Err(Error::InvalidCredentials);
     }
     let digest = app.keyring.digest(&PlainSecret::new(key.to_owned()));
-    let principal = remembered(app, &digest).await?;
     let now = app.clock.now();
-    match principal.account() {
-        Some(account) if account.expires.is_none_or(|end| now <= end) => Ok(principal),
-        _ => Err(Error::InvalidCredentials),
-    }
-}
-
-async fn remembered(app: &App, digest: &Digest) -> Result<Arc<Principal>> {
     let generation = app.generation.current();
-    if let Some((then, principal)) = app.principals.get(digest)
+    if let Some((then, principal)) = app.principals.get(&digest)
         && then == generation
+        && has_not_ended(&principal, now)
     {
         return Ok(principal);
     }
-    let principal = Arc::new(Principal::Account(look_up(app, digest).await?));
-    app.principals.insert(digest.clone(), (generation, Arc::clone(&principal)));
+    // Also when the remembered one has ended: its token may have been given more time since.
+    let principal = Arc::new(Principal::Account(look_up(app, &digest).await?));
+    if !has_not_ended(&principal, now) {
+        return Err(Error::InvalidCredentials);
+    }
+    app.principals.insert(digest, (generation, Arc::clone(&principal)));
     Ok(principal)
+}
+
+fn has_not_ended(principal: &Principal, now: DateTime<Utc>) -> bool {
+    principal.account().is_some_and(|account| account.expires.is_none_or(|end| now <= end))
 }
 
 async fn look_up(app: &App, digest: &Digest) -> Result<Account> {

@@ -43,17 +43,16 @@ impl From<Intent> for IntentEnum {
 }
 
 fn to_model(app: &App, superusers: &HashSet<Uuid>, with_groups: bool, row: TokenView) -> models::Token {
-    let TokenView { token, user } = row;
     models::Token {
-        pk: token.id,
-        managed: token.managed,
-        identifier: token.identifier,
-        intent: token.intent.into(),
-        user: token.user_id,
-        user_obj: users::to_model(app, superusers, with_groups, user),
-        description: token.description,
-        expires: token.expires.map(Into::into),
-        expiring: token.expiring,
+        pk: row.id,
+        managed: row.managed,
+        identifier: row.identifier,
+        intent: row.intent.into(),
+        user: row.user.id,
+        user_obj: users::to_model(app, superusers, with_groups, row.user),
+        description: row.description,
+        expires: row.expires.map(Into::into),
+        expiring: row.expiring,
     }
 }
 

@@ -9,7 +9,8 @@ use crate::{
 use sea_orm::entity::prelude::*;
 
 /// What a token is for (contract: authentik-core §2.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Intent {
     #[sea_orm(string_value = "verification")]

@@ -284,6 +284,14 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
     };
     check_taken(&tx, Some(&old), change.identifier.as_deref(), change.managed.as_ref(), &mut errors).await?;
     errors.finish()?;
+    // A remembered principal that ends too early is looked up again (`gate::authn`), so only what
+    // narrows a key must reach those who remember it.
+    let narrowed = intent != old.intent
+        || match (old.end(), expires.filter(|_| expiring)) {
+            (None, Some(_)) => true,
+            (Some(then), Some(now)) => now < then,
+            (_, None) => false,
+        };
     let identifier = change.identifier.unwrap_or_else(|| old.identifier.clone());
     let description = change.description.unwrap_or_else(|| old.description.clone());
     let mut row = old.into_active_model();
@@ -299,7 +307,9 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
     let token = store::update(tx.conn(), row).await?;
     audit::record(&tx, ctx, Event::updated(&token.subject())).await?;
     let changed = store::view(tx.conn(), &ctx.principal, &token.identifier).await?;
-    tx.touch();
+    if narrowed {
+        tx.touch();
+    }
     tx.commit().await?;
     Ok(changed)
 }

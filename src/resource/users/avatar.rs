@@ -11,11 +11,11 @@ const FALLBACK: &str = "/static/dist/assets/images/user_default.png";
 /// Backgrounds with at least 4.5:1 contrast to white.
 const BACKGROUNDS: [&str; 8] = ["#8a3b12", "#7a4a00", "#2f6b2f", "#0f6b6b", "#1f5fa8", "#5a4fb0", "#8a3a8a", "#a02c4c"];
 
-/// The picture of an account: a URL or a `data:` URL.
+/// The picture of an account: a URL or a `data:` URL. `own` is its attribute `avatar`.
 #[must_use]
-pub fn url(name: &str, username: &str, attributes: &Value) -> String {
+pub fn url(name: &str, username: &str, own: Option<&Value>) -> String {
     let shown = if name.trim().is_empty() { username } else { name };
-    match attributes.get("avatar").and_then(Value::as_str) {
+    match own.and_then(Value::as_str) {
         Some(own) if own.starts_with("https://") || own.starts_with("data:image/") => own.to_owned(),
         _ if shown.trim().is_empty() => FALLBACK.to_owned(),
         _ => drawn(shown),
@@ -52,7 +52,6 @@ fn drawn(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn initials_come_from_the_first_and_last_word() {
@@ -63,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out_of_the_picture() {
-        let picture = url("<script> &x", "u", &json!({}));
+        let picture = url("<script> &x", "u", None);
         let svg = BASE64_STANDARD.decode(picture.trim_start_matches("data:image/svg+xml;base64,")).expect("base64");
         let svg = String::from_utf8(svg).expect("text");
         assert!(svg.contains("&lt;&amp;") && !svg.contains("<script"), "{svg}");
@@ -71,6 +70,6 @@ mod tests {
 
     #[test]
     fn nameless_accounts_have_the_fallback() {
-        assert_eq!(url(" ", "", &json!({})), FALLBACK);
+        assert_eq!(url(" ", "", None), FALLBACK);
     }
 }

@@ -4,7 +4,8 @@ use crate::{list, secret::password::PasswordHash};
 use sea_orm::entity::prelude::*;
 
 /// What an account is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Kind {
     #[sea_orm(string_value = "internal")]

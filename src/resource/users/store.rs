@@ -96,7 +96,7 @@ pub async fn list(
     filter: UserFilter,
 ) -> Result<Page<UserView>> {
     let select = filtered(visible(principal), request, filter, db.get_database_backend());
-    let viewed = view::with_columns(select.clone().select_only(), db.get_database_backend());
+    let viewed = view::only(select.clone(), db.get_database_backend());
     let ordered = request.order(viewed, order_column, &["username"], Column::Id);
     request.fetch(db, select, ordered).await
 }
@@ -154,7 +154,7 @@ pub async fn paths(db: &impl ConnectionTrait, principal: &Principal, request: &L
 /// # Errors
 /// [`Error::NotFound`]; otherwise when the database is away.
 pub async fn view(db: &impl ConnectionTrait, principal: &Principal, id: i32) -> Result<UserView> {
-    view::with_columns(visible(principal).select_only(), db.get_database_backend())
+    view::only(visible(principal), db.get_database_backend())
         .filter(Column::Id.eq(id))
         .into_model()
         .one(db)

@@ -74,8 +74,7 @@ impl Grants {
         other.iter().all(|(code, wanted)| {
             let held = self.get(code);
             let global = held.is_some_and(|h| h.global);
-            (global || !wanted.global)
-                && (global || wanted.objects.iter().all(|o| held.is_some_and(|h| h.objects.contains(o))))
+            global || (!wanted.global && wanted.objects.iter().all(|o| held.is_some_and(|h| h.objects.contains(o))))
         })
     }
 }
@@ -228,7 +227,8 @@ mod tests {
     #[test]
     fn the_matrix() {
         let (view, add, change) = ("l.view", "l.add", "l.change");
-        let rows: [(&[(&str, Option<&str>)], [u16; 6]); 8] = [
+        type Held<'a> = &'a [(&'a str, Option<&'a str>)];
+        let rows: [(Held<'_>, [u16; 6]); 8] = [
             (&[], [403, 403, 403, 403, 403, 403]),
             (&[(add, None)], [403, 403, 403, 200, 403, 403]),
             (&[(change, None)], [403, 403, 403, 403, 403, 403]),

@@ -127,7 +127,7 @@ impl App {
     /// When the database is away.
     pub async fn superuser_groups(&self) -> Result<Arc<HashSet<Uuid>>> {
         self.superuser_groups
-            .get(&self.generation, crate::resource::groups::store::superuser_groups(self.db.read()))
+            .get(&self.generation, crate::resource::groups::hierarchy::superuser_groups(self.db.read()))
             .await
     }
 }

@@ -169,10 +169,9 @@ def main():
     asked = ask.parse_args()
     if not shutil.which("wrk"):
         sys.exit("wrk is missing; Debian has it as `apt-get install wrk`")
-    binary, baseline = asked.binary, asked.baseline
-    if not (binary and baseline):
-        built = tessera.cargo_build("--release", "--bin", "tessera", "--example", "bench-baseline")
-        binary, baseline = binary or built["tessera"], baseline or built["bench-baseline"]
+    # Apart from each other: an example is built with the tests' dependencies, and their features are not shipped.
+    binary = asked.binary or tessera.cargo_build("--release", "--bin", "tessera")["tessera"]
+    baseline = asked.baseline or tessera.cargo_build("--release", "--example", "bench-baseline")["bench-baseline"]
     seconds = 1 if asked.smoke else asked.seconds
     lines = []
     for line in measure(binary, baseline, seconds, 1000 if asked.smoke else 100_000, 1 if asked.smoke else 5):

@@ -4,7 +4,7 @@
 //! transaction: an edit by somebody who is no superuser may not make anybody one, and may not bring
 //! a role to anybody whose permissions the editor lacks. A refused edit is rolled back.
 
-use super::store;
+use super::hierarchy;
 use crate::{
     ctx::Ctx,
     db::Tx,
@@ -34,8 +34,8 @@ impl Watch {
         }
         // One such edit at a time: two harmless halves at once could make a whole.
         tx.exclusive().await?;
-        let superusers = store::superusers(tx.conn()).await?;
-        let roles = store::roles_reaching(tx.conn(), affected).await?;
+        let superusers = hierarchy::superusers(tx.conn()).await?;
+        let roles = hierarchy::roles_reaching(tx.conn(), affected).await?;
         Ok(Self(Some(Before { superusers, roles })))
     }
 
@@ -45,10 +45,10 @@ impl Watch {
     /// [`Error::Forbidden`]: do not commit.
     pub async fn after(self, ctx: &Ctx, tx: &Tx, affected: &[i32]) -> Result<()> {
         let Some(before) = self.0 else { return Ok(()) };
-        if !store::superusers(tx.conn()).await?.is_subset(&before.superusers) {
+        if !hierarchy::superusers(tx.conn()).await?.is_subset(&before.superusers) {
             return Err(Error::Forbidden);
         }
-        let roles = store::roles_reaching(tx.conn(), affected).await?;
+        let roles = hierarchy::roles_reaching(tx.conn(), affected).await?;
         let fresh: Vec<Uuid> = roles.difference(&before.roles).map(|(_, role)| *role).collect();
         if ctx.principal.covers(&grants::of_roles(tx.conn(), &fresh).await?) { Ok(()) } else { Err(Error::Forbidden) }
     }

@@ -3,6 +3,7 @@
 mod api;
 mod entity;
 pub mod escalation;
+pub mod hierarchy;
 pub mod membership;
 pub mod service;
 pub mod store;

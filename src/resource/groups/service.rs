@@ -3,6 +3,7 @@
 use super::{
     entity::{ActiveModel, Model},
     escalation::Watch,
+    hierarchy,
     store::{self, GroupFilter, GroupView},
 };
 use crate::{
@@ -85,7 +86,7 @@ struct References<'a> {
 
 async fn check_references(tx: &Tx, own: Option<Uuid>, wanted: References<'_>, errors: &mut FieldErrors) -> Result<()> {
     if let Some(parent) = wanted.parent {
-        let above = store::ancestry(tx.conn(), parent).await?;
+        let above = hierarchy::ancestry(tx.conn(), parent).await?;
         if above.is_empty() {
             errors.add("parent", Problem::UnknownKey(parent.to_string()));
         } else if own.is_some_and(|own| above.contains(&own)) {

@@ -18,7 +18,7 @@ use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Select, Statement,
+    QuerySelect as _, Select,
     prelude::{DateTimeUtc, Json},
     sea_query::{Expr, ExprTrait as _, OnConflict, Query},
 };
@@ -349,81 +349,4 @@ pub async fn member_ids(db: &impl ConnectionTrait, group: Uuid) -> Result<Vec<i3
         .into_tuple()
         .all(db)
         .await?)
-}
-
-/// Groups with the superuser flag, and all below them. Loops of parents do no harm: `UNION` drops
-/// what it has seen.
-const SUPERUSER_GROUPS: &str = "WITH RECURSIVE below (id) AS (\
-    SELECT id FROM groups WHERE is_superuser UNION \
-    SELECT g.id FROM groups g JOIN below b ON g.parent_id = b.id) ";
-
-/// Groups whose members are superusers.
-///
-/// # Errors
-/// When the database is away.
-pub async fn superuser_groups(db: &impl ConnectionTrait) -> Result<HashSet<Uuid>> {
-    let sql = format!("{SUPERUSER_GROUPS} SELECT id FROM below");
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
-}
-
-/// Accounts that are superusers.
-///
-/// # Errors
-/// When the database is away.
-pub async fn superusers(db: &impl ConnectionTrait) -> Result<HashSet<i32>> {
-    let sql =
-        format!("{SUPERUSER_GROUPS} SELECT DISTINCT m.user_id FROM user_groups m JOIN below b ON m.group_id = b.id");
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    Ok(rows.iter().map(|row| row.try_get("", "user_id")).collect::<Result<_, _>>()?)
-}
-
-/// Groups that an account is a member of, and all above them.
-///
-/// # Errors
-/// When the database is away.
-pub async fn with_ancestors(db: &impl ConnectionTrait, user: i32) -> Result<Vec<Model>> {
-    let sql = "WITH RECURSIVE above (id) AS (\
-        SELECT group_id FROM user_groups WHERE user_id = $1 UNION \
-        SELECT g.parent_id FROM groups g JOIN above a ON g.id = a.id WHERE g.parent_id IS NOT NULL) \
-        SELECT groups.* FROM groups JOIN above ON groups.id = above.id";
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [user.into()]);
-    Ok(Entity::find().from_raw_sql(statement).all(db).await?)
-}
-
-/// Ids of a group and of everything above it.
-///
-/// # Errors
-/// When the database is away.
-pub async fn ancestry(db: &impl ConnectionTrait, id: Uuid) -> Result<HashSet<Uuid>> {
-    let sql = "WITH RECURSIVE above (id) AS (SELECT id FROM groups WHERE id = $1 UNION \
-        SELECT g.parent_id FROM groups g JOIN above a ON g.id = a.id WHERE g.parent_id IS NOT NULL) \
-        SELECT id FROM above";
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [id.into()]);
-    let rows = db.query_all_raw(statement).await?;
-    Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
-}
-
-/// Which roles reach these accounts.
-///
-/// # Errors
-/// When the database is away.
-pub async fn roles_reaching(db: &impl ConnectionTrait, users: &[i32]) -> Result<HashSet<(i32, Uuid)>> {
-    if users.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let on = Expr::col((membership::Entity, membership::Column::GroupId))
-        .equals((group_role::Entity, group_role::Column::GroupId));
-    let query = Query::select()
-        .column((membership::Entity, membership::Column::UserId))
-        .column((group_role::Entity, group_role::Column::RoleId))
-        .from(membership::Entity)
-        .inner_join(group_role::Entity, on)
-        .and_where(membership::Column::UserId.is_in(users.iter().copied()))
-        .to_owned();
-    let rows = db.query_all(&query).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Ok((row.try_get("", "user_id")?, row.try_get("", "role_id")?)))
-        .collect::<Result<_, DbErr>>()?)
 }

@@ -257,7 +257,7 @@ pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> 
 
 /// Accounts of superusers are changed by superusers only (authentik-rbac §8, 3).
 async fn protect_superusers(ctx: &Ctx, tx: &Tx, id: i32) -> Result<()> {
-    if ctx.principal.is_superuser() || !groups::store::superusers(tx.conn()).await?.contains(&id) {
+    if ctx.principal.is_superuser() || !groups::hierarchy::superusers(tx.conn()).await?.contains(&id) {
         return Ok(());
     }
     Err(Error::Forbidden)
@@ -364,7 +364,7 @@ pub async fn myself(ctx: &Ctx) -> Result<Myself> {
     let db = ctx.app.db.read();
     let user = store::by_id(db, account.id).await?.ok_or(Error::InvalidCredentials)?;
     let names: BTreeMap<String, Uuid> =
-        groups::store::with_ancestors(db, account.id).await?.into_iter().map(|g| (g.name, g.id)).collect();
+        groups::hierarchy::with_ancestors(db, account.id).await?.into_iter().map(|g| (g.name, g.id)).collect();
     let settings = match merged_attributes(db, &user).await?.remove("settings") {
         Some(Value::Object(settings)) => settings,
         _ => Map::new(),
@@ -386,7 +386,7 @@ pub async fn myself(ctx: &Ctx) -> Result<Myself> {
 /// When the database is away.
 pub async fn account(db: &impl ConnectionTrait, user: Model, expires: Option<DateTime<Utc>>) -> Result<Account> {
     Ok(Account {
-        superuser: groups::store::superusers(db).await?.contains(&user.id),
+        superuser: groups::hierarchy::superusers(db).await?.contains(&user.id),
         grants: grants::of_user(db, user.id).await?,
         id: user.id,
         uuid: user.uuid,

@@ -101,7 +101,13 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_unavailable(&error) { Self::Unavailable(error.into()) } else { Self::Internal(error.into()) }
+        if is_unavailable(&error) {
+            Self::Unavailable(error.into())
+        } else if code(&error).as_deref() == Some(TOO_LONG_FOR_AN_INDEX) {
+            Self::Refused("A value is too long.".to_owned())
+        } else {
+            Self::Internal(error.into())
+        }
     }
 }
 
@@ -110,6 +116,20 @@ impl From<DbErr> for Error {
 pub fn unique_violation(error: &DbErr) -> Option<String> {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// PostgreSQL's code for a unique value of more than about 2,700 bytes.
+const TOO_LONG_FOR_AN_INDEX: &str = "54000";
+
+/// The database's own code for an error.
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) = error else {
+        return None;
+    };
+    match &**cause {
+        sqlx::Error::Database(cause) => cause.code().map(std::borrow::Cow::into_owned),
         _ => None,
     }
 }

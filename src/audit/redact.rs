@@ -25,13 +25,15 @@ fn clean_under(key: &str, value: Value) -> Value {
             map.into_iter()
                 .map(|(key, value)| {
                     let value = clean_under(&key, value);
-                    (key, value)
+                    (key.replace('\0', "\u{fffd}"), value)
                 })
                 .collect(),
         ),
         Value::Array(items) => Value::Array(items.into_iter().map(|item| clean_under(key, item)).collect()),
         Value::Null => Value::Null,
         _ if is_suspicious(key) => Value::String(MASK.to_owned()),
+        // PostgreSQL cannot hold the character in JSON, and an event must be written.
+        Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
         scalar => scalar,
     }
 }

@@ -16,7 +16,10 @@ use crate::{
         grants::store as grants,
         groups::{self, escalation::Watch},
     },
-    secret::{PlainSecret, password::PasswordHash},
+    secret::{
+        PlainSecret,
+        password::{self, PasswordHash},
+    },
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel as _};
@@ -283,6 +286,10 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Forbidden`] for a superuser's account unless the caller is one.
 pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> Result<()> {
+    if password.as_ref().is_some_and(|p| p.reveal().chars().count() > password::MAX_LENGTH) {
+        let text = format!("Ensure this field has no more than {} characters.", password::MAX_LENGTH);
+        return Err(Error::rule("password", text));
+    }
     // Hashing takes long: before the transaction, and off the threads that serve requests.
     let hash = hash_password(ctx, password).await?;
     let mut tx = ctx.begin().await?;

@@ -19,6 +19,7 @@ tests![
     never_ending,
     cut_off,
     nul_bytes_everywhere,
+    what_a_database_cannot_hold,
     odd_text_is_kept,
     faults_write_nothing,
 ];
@@ -327,4 +328,20 @@ async fn faults_write_nothing(server: &Server) {
         admin.request(method, path).json(&body).send().await.expect(400);
         assert_eq!(everything(server).await, before, "{path} {body}");
     }
+}
+
+/// PostgreSQL has no NUL in JSON and no long values in a unique index; nobody hashes megabytes.
+async fn what_a_database_cannot_hold(server: &Server) {
+    let admin = server.admin();
+    admin.post("/core/tokens/?x=%00&%00=y", &json!({"identifier": "t"})).await.expect(201);
+    let noise: String =
+        (0_u64..1500).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))).collect();
+    let answer = admin.post("/core/groups/", &json!({"name": noise})).await;
+    assert!(matches!(answer.status, 201 | 400), "{}", answer.request);
+    let answer = admin.post("/core/tokens/", &json!({"identifier": "u", "managed": noise})).await;
+    assert!(matches!(answer.status, 201 | 400), "{}", answer.request);
+    let ann = server.person("ann").await;
+    let path = format!("/core/users/{}/set_password/", ann.pk);
+    let body = admin.post(&path, &json!({"password": "p".repeat(4097)})).await.expect(400);
+    assert_eq!(body["password"][0], "Ensure this field has no more than 4096 characters.");
 }

@@ -127,7 +127,7 @@ pub async fn open(
 /// [`StartError`] when the folder cannot be made or nothing answers.
 pub async fn database(config: &Config) -> Result<Database, StartError> {
     if config.database_url.is_none() {
-        std::fs::create_dir_all(&config.data_dir).map_err(|e| StartError::DataDir(config.data_dir.clone(), e))?;
+        make_private(&config.data_dir).map_err(|e| StartError::DataDir(config.data_dir.clone(), e))?;
     }
     Ok(Database::open(&config.database_url(), config.database_readers).await?)
 }
@@ -167,13 +167,32 @@ fn lies_in(file: &Path, folder: &Path) -> bool {
     }
 }
 
-/// A new file that only its owner reads.
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+/// Makes the data folder, and in it the database's file, which SQLite's other files take their
+/// permissions from: for their owner only.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    match private().open(folder.join(crate::config::DATABASE_FILE)) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// How to make a file that only its owner reads.
+fn private() -> std::fs::OpenOptions {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
+    options
+}
+
+/// A new file that only its owner reads.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = private().open(file)?;
     writeln!(file, "{text}")?;
     file.sync_all()
 }

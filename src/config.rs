@@ -8,6 +8,8 @@ use serde::Deserialize;
 use std::{collections::HashMap, net::SocketAddr, path::PathBuf};
 
 const PREFIX: &str = "TESSERA";
+/// The SQLite file, in the data folder.
+pub const DATABASE_FILE: &str = "tessera.db";
 /// The configuration file, in the working directory.
 pub const FILE: &str = "tessera.toml";
 
@@ -121,7 +123,7 @@ impl Config {
     /// The address of the database.
     #[must_use]
     pub fn database_url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| crate::db::sqlite_url(&self.data_dir.join("tessera.db")))
+        self.database_url.clone().unwrap_or_else(|| crate::db::sqlite_url(&self.data_dir.join(DATABASE_FILE)))
     }
 }
 

@@ -16,7 +16,10 @@ use crate::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, DbErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        self, Connection as _, SqliteConnection,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -121,7 +124,22 @@ fn sqlite_options(url: &str, connections: u32) -> ConnectOptions {
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(256)
     });
+    options.map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_clean(connection)));
     options
+}
+
+/// Whether a connection is between transactions; the pool replaces one that is not.
+///
+/// When SQLite ends a transaction by itself (disk full, I/O error), the rollback that follows fails and
+/// the driver goes on counting a transaction that is not there. The next one would become a savepoint
+/// inside nothing, or inside one that never commits: it would be acknowledged and lost.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if !connection.is_in_transaction() {
+        return Ok(true);
+    }
+    // A rollback may still be in the connection's queue; the ping comes after it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Most values in one `IN (…)` or one `INSERT`; SQLite takes 32,766 in a statement.

@@ -7,6 +7,7 @@ mod architecture;
 mod audit;
 mod concurrency;
 mod coverage;
+mod damage;
 mod escalation;
 mod groups;
 mod harness;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         audit::all(),
         concurrency::all(),
         startup::all(),
+        damage::all(),
         coverage::all(),
     ]
     .concat();

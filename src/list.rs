@@ -72,11 +72,13 @@ impl ListRequest {
             }
         };
         let size = page_size.and_then(|t| t.trim().parse::<u64>().ok()).filter(|n| *n > 0).unwrap_or(DEFAULT_PAGE_SIZE);
+        // A name a second time decides nothing, and databases bound how many there are.
+        let mut seen = std::collections::BTreeSet::new();
         let ordering = ordering
             .unwrap_or_default()
             .split(',')
             .map(str::trim)
-            .filter(|name| !name.is_empty())
+            .filter(|name| !name.is_empty() && seen.insert(name.trim_start_matches('-')))
             .map(|name| match name.strip_prefix('-') {
                 Some(name) => (name.to_owned(), Order::Desc),
                 None => (name.to_owned(), Order::Asc),
@@ -182,10 +184,13 @@ impl AttributeFilter {
     /// [`Error::RefusedList`] in the contract's words.
     pub fn new(text: &str) -> Result<Self> {
         let refused = |words: &str| Error::RefusedList(format!("filter: {words}"));
-        let value = serde_json::from_str(text).map_err(|_| refused("failed to parse JSON"))?;
+        let value: Value = serde_json::from_str(text).map_err(|_| refused("failed to parse JSON"))?;
         // As escapes in the JSON: PostgreSQL cannot hold the character.
         if text.contains("\\u0000") || text.contains('\0') {
             return Err(refused("null characters are not allowed"));
+        }
+        if value.as_object().is_some_and(|map| map.len() > MOST_WORDS) {
+            return Err(refused("too many keys"));
         }
         let Value::Object(map) = value else { return Err(refused("value must be key:value mapping")) };
         Ok(Self(map.into_iter().map(|(path, v)| (path.split("__").map(str::to_owned).collect(), v)).collect()))
@@ -209,7 +214,7 @@ impl AttributeFilter {
 
 /// `$."a"."b"`
 fn sqlite_path(path: &[String]) -> String {
-    path.iter().fold(String::from("$"), |text, key| format!("{text}.\"{}\"", key.replace('"', "")))
+    path.iter().fold(String::from("$"), |text, key| format!("{text}.\"{}\"", key.replace(['"', '\\'], "")))
 }
 
 /// `{"a","b"}`

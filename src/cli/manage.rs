@@ -81,13 +81,12 @@ pub enum User {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "holder", required = true, multiple = false)]
 pub struct Grant {
     /// Username of the holder
-    #[arg(long, group = "holder")]
+    #[arg(long, conflicts_with = "role", required_unless_present = "role")]
     user: Option<String>,
     /// Name of the role that holds it; made when it is missing
-    #[arg(long, group = "holder")]
+    #[arg(long)]
     role: Option<String>,
     /// On one object, by primary key; on all without
     #[arg(long)]

@@ -45,6 +45,8 @@ pub enum StartError {
          set TESSERA_SECRET_KEY_FILE to a place elsewhere"
     )]
     KeyBesideData(PathBuf),
+    #[error("the master key is empty: bring the right one back, or remove the empty file before the first start")]
+    EmptyKey,
     #[error("the master key file {0} cannot be read or made: {1}")]
     KeyFile(PathBuf, std::io::Error),
     #[error(
@@ -138,14 +140,14 @@ pub async fn database(config: &Config) -> Result<Database, StartError> {
 /// [`StartError`] when it is missing, unreadable or in the wrong place.
 pub fn keyring(config: &Config, entropy: &dyn Entropy, installed: bool) -> Result<Keyring, StartError> {
     if let Some(key) = &config.secret_key {
-        return Ok(Keyring::new(&PlainSecret::new(key.clone())));
+        return given_key(key);
     }
     let file = &config.secret_key_file;
     if lies_in(file, &config.data_dir) {
         return Err(StartError::KeyBesideData(file.clone()));
     }
     match std::fs::read_to_string(file) {
-        Ok(text) => Ok(Keyring::new(&PlainSecret::new(text.trim().to_owned()))),
+        Ok(text) => given_key(text.trim()),
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StartError::KeyFile(file.clone(), error)),
         Err(_) if installed => Err(StartError::KeyMissing(file.clone())),
         Err(_) => {
@@ -156,6 +158,14 @@ pub fn keyring(config: &Config, entropy: &dyn Entropy, installed: bool) -> Resul
             Ok(Keyring::new(&key))
         }
     }
+}
+
+/// A key from outside; an empty one would seal nothing.
+fn given_key(text: &str) -> Result<Keyring, StartError> {
+    if text.trim().is_empty() {
+        return Err(StartError::EmptyKey);
+    }
+    Ok(Keyring::new(&PlainSecret::new(text.to_owned())))
 }
 
 fn lies_in(file: &Path, folder: &Path) -> bool {

@@ -4,7 +4,7 @@
 mod manage;
 
 use crate::{
-    bootstrap::{self, StartError},
+    bootstrap::{self, FirstStart, StartError},
     config::{Config, FILE},
     ctx::{SystemClock, SystemEntropy},
     migration::{self, State},
@@ -120,21 +120,27 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let stopped = signals()?;
     let running = server::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     say(&format!("address   http://{}", running.api))?;
-    if let Some(first) = &running.first {
-        let shown = |secret: &Option<crate::secret::PlainSecret>, variable: &str| match secret {
-            Some(secret) => secret.reveal().to_owned(),
-            None => format!("(as set by {variable})"),
-        };
-        say(&format!("user      {}", first.username))?;
-        say(&format!("password  {}", shown(&first.password, "TESSERA_BOOTSTRAP_PASSWORD")))?;
-        say(&format!("token     {}", shown(&first.token, "TESSERA_BOOTSTRAP_TOKEN")))?;
+    introduce(running.first.as_ref())?;
+    if running.first.is_some() {
         say(&format!("browser   http://{}{}", running.api, crate::web::BROWSER))?;
-        say("Password and token are shown this once.")?;
     }
     stopped.await;
     tracing::info!("stopping: requests in flight may finish");
     running.stop().await;
     Ok(())
+}
+
+/// Shows what the first start made; its secrets are shown this once.
+fn introduce(first: Option<&FirstStart>) -> Result<(), Failure> {
+    let Some(first) = first else { return Ok(()) };
+    let shown = |secret: &Option<crate::secret::PlainSecret>, variable: &str| match secret {
+        Some(secret) => secret.reveal().to_owned(),
+        None => format!("(as set by {variable})"),
+    };
+    say(&format!("user      {}", first.username))?;
+    say(&format!("password  {}", shown(&first.password, "TESSERA_BOOTSTRAP_PASSWORD")))?;
+    say(&format!("token     {}", shown(&first.token, "TESSERA_BOOTSTRAP_TOKEN")))?;
+    say("Password and token are shown this once.")
 }
 
 /// Resolves at Ctrl-C or SIGTERM.

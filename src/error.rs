@@ -103,6 +103,12 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         if is_unavailable(&error) {
             Self::Unavailable(error.into())
+        } else if matches!(
+            error.sql_err(),
+            Some(SqlErr::UniqueConstraintViolation(_) | SqlErr::ForeignKeyConstraintViolation(_))
+        ) {
+            // What was checked a moment ago has changed since; those that stores expect name the field.
+            Self::Refused("Another request changed what this one refers to.".to_owned())
         } else if code(&error).as_deref() == Some(TOO_LONG_FOR_AN_INDEX) {
             Self::Refused("A value is too long.".to_owned())
         } else {

@@ -15,6 +15,9 @@ const DEFAULT_PAGE_SIZE: u64 = 100;
 /// Most different words of a search: each becomes a condition, and databases bound how deep these nest.
 const MOST_WORDS: usize = 100;
 
+/// Longest searched word, in characters; SQLite takes patterns of 50,000 bytes.
+const LONGEST_WORD: usize = 1000;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Number(u64),
@@ -92,6 +95,10 @@ impl ListRequest {
             .collect();
         search.sort_unstable();
         search.dedup();
+        if search.iter().any(|word| word.chars().count() > LONGEST_WORD) {
+            let text = format!("Words of at most {LONGEST_WORD} characters can be searched for.");
+            return Err(Error::rule("search", text));
+        }
         if search.len() > MOST_WORDS {
             return Err(Error::rule("search", format!("At most {MOST_WORDS} words can be searched for.")));
         }

@@ -128,7 +128,9 @@ fn describe(problems: &[Problem]) -> String {
 }
 
 async fn context(config: Config) -> Result<Ctx, Failure> {
-    let (app, _) = bootstrap::open(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    let (app, first) = bootstrap::open(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    // Whichever command comes first makes them, so it must show them.
+    super::introduce(first.as_ref())?;
     Ok(Ctx::new(app, Arc::new(Principal::System), None))
 }
 

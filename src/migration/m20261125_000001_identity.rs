@@ -76,6 +76,11 @@ impl MigrationTrait for Migration {
         events(manager, c).await
     }
 
+    // By default only on PostgreSQL; half a schema could never be continued.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn down(&self, _: &SchemaManager) -> Result<(), DbErr> {
         Err(DbErr::Custom("the first step cannot be undone: delete the database instead".into()))
     }

@@ -16,6 +16,7 @@ tests![
     changes_of_different_fields_both_survive,
     many_creates_all_survive,
     members_joining_at_once,
+    both_sides_of_a_membership_at_once,
 ];
 
 async fn one_of_many(server: &Server, path: &'static str, body: Value) {
@@ -169,4 +170,32 @@ async fn members_joining_at_once(server: &Server) {
     let mut users: Vec<i64> = users.as_array().expect("a list").iter().filter_map(Value::as_i64).collect();
     users.sort_unstable();
     assert_eq!(users, people);
+}
+
+/// A group takes a member while the member takes the group, and others go: no 5xx but "try again".
+async fn both_sides_of_a_membership_at_once(server: &Server) {
+    let admin = server.admin();
+    let group = server.group("g", json!({})).await;
+    for round in 0..10 {
+        let ann = server.person(&format!("ann-{round}")).await;
+        let (users, groups) = (json!({"users": [ann.pk]}), json!({"groups": [group]}));
+        let (by_group, by_user, gone) = (
+            format!("/core/groups/{group}/"),
+            format!("/core/users/{}/", ann.pk),
+            format!("/core/groups/{group}/add_user/"),
+        );
+        let pk = json!({"pk": ann.pk});
+        let draft = |method, path: &str, body| admin.request(method, path).json(body).untapped().send();
+        let answers = tokio::join!(
+            draft(http::Method::PATCH, &by_group, &users),
+            draft(http::Method::PATCH, &by_user, &groups),
+            draft(http::Method::POST, &gone, &pk),
+        );
+        for answer in [answers.0, answers.1, answers.2] {
+            assert!(matches!(answer.status, 200 | 204 | 503), "{} {}", answer.request, answer.text());
+        }
+        let (delete, add) = tokio::join!(admin.delete(&by_user), draft(http::Method::POST, &gone, &pk));
+        delete.expect_empty(204);
+        assert!(matches!(add.status, 204 | 400 | 404 | 503), "{} {}", add.request, add.text());
+    }
 }

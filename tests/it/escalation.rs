@@ -9,6 +9,8 @@ tests![
     groups_give_no_roles_beyond_ones_own,
     users_give_no_superusers,
     superusers_are_out_of_reach,
+    nobody_ends_a_superuser,
+    a_group_shows_no_strangers,
     superusers_are_not_restricted,
     harmless_changes_pass,
 ];
@@ -164,4 +166,34 @@ async fn harmless_changes_pass(server: &Server) {
     clerk.client.delete(&format!("/core/users/{}/", user["pk"])).await.expect_empty(204);
     // An edit that leaves a superuser group's members as they are makes nobody one.
     clerk.client.patch(&format!("/core/groups/{admins}/"), &json!({"attributes": {"a": 1}})).await.expect(200);
+}
+
+/// Whoever is a superuser for a moment no more could be given another password meanwhile.
+async fn nobody_ends_a_superuser(server: &Server) {
+    let codes = ["view_group", "change_group", "delete_group", "view_user", "remove_user_from_group"];
+    let codes = codes.map(|code| format!("authentik_core.{code}"));
+    let clerk = server.holder_of("clerk", &codes.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let bob = server.person("bob").await;
+    let above = server.group("above", json!({"is_superuser": true})).await;
+    let group = server.group("group", json!({"parent": above, "users": [bob.pk]})).await;
+    let path = |pk: &str, action: &str| format!("/core/groups/{pk}/{action}");
+    let requests = [
+        (http::Method::POST, path(&group, "remove_user/"), json!({"pk": bob.pk})),
+        (http::Method::PATCH, path(&group, ""), json!({"users": []})),
+        (http::Method::PATCH, path(&group, ""), json!({"parent": null})),
+        (http::Method::PATCH, path(&above, ""), json!({"is_superuser": false})),
+        (http::Method::DELETE, path(&group, ""), json!({})),
+        (http::Method::DELETE, path(&above, ""), json!({})),
+    ];
+    all_refused(server, &clerk, &requests).await;
+    assert_eq!(bob.client.get("/core/users/me/").await.expect(200)["user"]["is_superuser"], true);
+}
+
+async fn a_group_shows_no_strangers(server: &Server) {
+    let clerk = server.holder_of("clerk", &["authentik_core.add_group"]).await;
+    let bob = server.person("bob").await;
+    let body = json!({"name": "peek", "users": [bob.pk]});
+    let text = format!("Invalid pk \"{}\" - object does not exist.", bob.pk);
+    clerk.client.post("/core/groups/", &body).await.expect_faults(json!({"users": [text]}));
+    clerk.client.post("/core/groups/", &json!({"name": "peek"})).await.expect(201);
 }

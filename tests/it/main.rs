@@ -5,6 +5,7 @@
 
 mod architecture;
 mod audit;
+mod cli;
 mod concurrency;
 mod coverage;
 mod damage;
@@ -44,6 +45,10 @@ fn main() -> ExitCode {
         ("architecture::layers_look_down", architecture::layers_look_down),
         ("architecture::resources_respect_each_other", architecture::resources_respect_each_other),
         ("architecture::leaves_are_leaves", architecture::leaves_are_leaves),
+        ("cli::the_first_command_shows_the_first_secrets", cli::the_first_command_shows_the_first_secrets),
+        ("cli::grants_are_given_and_taken", cli::grants_are_given_and_taken),
+        ("cli::tokens_and_accounts_are_managed", cli::tokens_and_accounts_are_managed),
+        ("cli::an_empty_master_key_is_refused", cli::an_empty_master_key_is_refused),
         ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),
     ];
     let afterwards: Vec<harness::Afterwards> = vec![

@@ -1,7 +1,8 @@
 //! Nobody obtains by editing groups or accounts more than they hold (authentik-rbac §8, 1 and 2).
 //!
 //! Instead of guessing what an edit may lead to, a [`Watch`] looks before and after it, in the same
-//! transaction: an edit by somebody who is no superuser may not make anybody one, and may not bring
+//! transaction: an edit by somebody who is no superuser may not make anybody one, nor end anybody's being
+//! one (a superuser for a moment no more could be given another password meanwhile), and may not bring
 //! a role to anybody whose permissions the editor lacks. A refused edit is rolled back.
 
 use super::hierarchy;
@@ -45,7 +46,7 @@ impl Watch {
     /// [`Error::Forbidden`]: do not commit.
     pub async fn after(self, ctx: &Ctx, tx: &Tx, affected: &[i32]) -> Result<()> {
         let Some(before) = self.0 else { return Ok(()) };
-        if !hierarchy::superusers(tx.conn()).await?.is_subset(&before.superusers) {
+        if hierarchy::superusers(tx.conn()).await? != before.superusers {
             return Err(Error::Forbidden);
         }
         let roles = hierarchy::roles_reaching(tx.conn(), affected).await?;

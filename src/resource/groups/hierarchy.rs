@@ -2,9 +2,9 @@
 //! Loops of parents do no harm: `UNION` drops what it has seen.
 
 use super::{Entity, Model, membership};
-use crate::{error::Result, resource::grants::roles::group_role};
+use crate::{db::MANY, error::Result, resource::grants::roles::group_role};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, Statement,
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, Statement,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use std::collections::HashSet;
@@ -67,21 +67,20 @@ pub async fn ancestry(db: &impl ConnectionTrait, id: Uuid) -> Result<HashSet<Uui
 /// # Errors
 /// When the database is away.
 pub async fn roles_reaching(db: &impl ConnectionTrait, users: &[i32]) -> Result<HashSet<(i32, Uuid)>> {
-    if users.is_empty() {
-        return Ok(HashSet::new());
+    let mut reaching = HashSet::new();
+    for some in users.chunks(MANY) {
+        let on = Expr::col((membership::Entity, membership::Column::GroupId))
+            .equals((group_role::Entity, group_role::Column::GroupId));
+        let query = Query::select()
+            .column((membership::Entity, membership::Column::UserId))
+            .column((group_role::Entity, group_role::Column::RoleId))
+            .from(membership::Entity)
+            .inner_join(group_role::Entity, on)
+            .and_where(membership::Column::UserId.is_in(some.iter().copied()))
+            .to_owned();
+        for row in db.query_all(&query).await? {
+            reaching.insert((row.try_get("", "user_id")?, row.try_get("", "role_id")?));
+        }
     }
-    let on = Expr::col((membership::Entity, membership::Column::GroupId))
-        .equals((group_role::Entity, group_role::Column::GroupId));
-    let query = Query::select()
-        .column((membership::Entity, membership::Column::UserId))
-        .column((group_role::Entity, group_role::Column::RoleId))
-        .from(membership::Entity)
-        .inner_join(group_role::Entity, on)
-        .and_where(membership::Column::UserId.is_in(users.iter().copied()))
-        .to_owned();
-    let rows = db.query_all(&query).await?;
-    Ok(rows
-        .iter()
-        .map(|row| Ok((row.try_get("", "user_id")?, row.try_get("", "role_id")?)))
-        .collect::<Result<_, DbErr>>()?)
+    Ok(reaching)
 }

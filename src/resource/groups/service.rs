@@ -105,6 +105,16 @@ async fn check_references(tx: &Tx, own: Option<Uuid>, wanted: References<'_>, er
     Ok(())
 }
 
+/// A group shows its members, so only who may see an account may make it one.
+fn check_sight(ctx: &Ctx, wanted: &[i32], present: &[i32]) -> Result<()> {
+    let present: std::collections::HashSet<_> = present.iter().collect();
+    let unseen = |id: &&i32| !present.contains(id) && !ctx.principal.holds_on(code::VIEW_USER, &id.to_string());
+    match wanted.iter().find(unseen) {
+        Some(id) => Err(Error::field("users", Problem::UnknownKey(id.to_string()))),
+        None => Ok(()),
+    }
+}
+
 /// A role belongs to one group at most.
 async fn check_carriers(tx: &Tx, own: Option<Uuid>, roles: &[Uuid]) -> Result<()> {
     let carriers = grants::carriers(tx.conn(), roles).await?;
@@ -133,6 +143,7 @@ fn distinct<T: Ord>(mut ids: Vec<T>) -> Vec<T> {
 /// # Errors
 /// [`Error::Invalid`]; [`Error::Forbidden`] when its members would get more than the caller holds.
 pub async fn create(ctx: &Ctx, new: NewGroup) -> Result<GroupView> {
+    check_sight(ctx, &new.users, &[])?;
     let mut tx = ctx.begin().await?;
     let group = insert(ctx, &mut tx, new).await?;
     let made = store::view(tx.conn(), &Principal::System, group.id).await?;
@@ -199,6 +210,7 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
     errors.finish()?;
     check_carriers(&tx, Some(id), roles.as_deref().unwrap_or_default()).await?;
     let mut affected = store::member_ids(tx.conn(), id).await?;
+    check_sight(ctx, members.as_deref().unwrap_or_default(), &affected)?;
     affected.extend(members.iter().flatten());
     let watch = Watch::before(ctx, &tx, &affected).await?;
     let name = change.name.unwrap_or_else(|| old.name.clone());
@@ -235,7 +247,9 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
 pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
     let mut tx = ctx.begin().await?;
     let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
+    let watch = Watch::before(ctx, &tx, &[]).await?;
     store::delete(tx.conn(), id).await?;
+    watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "group", &id.to_string()).await?;
     audit::record(&tx, ctx, Event::deleted(&subject(&group))).await?;
     tx.touch();

@@ -20,7 +20,7 @@ use sea_orm::{
     ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, Select,
     prelude::{DateTimeUtc, Json},
-    sea_query::{Expr, ExprTrait as _, OnConflict, Query},
+    sea_query::{Expr, ExprTrait as _, LockType, OnConflict, Query},
 };
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
@@ -138,16 +138,23 @@ async fn completed(db: &impl ConnectionTrait, groups: Vec<Model>) -> Result<Vec<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let parents = groups.iter().filter_map(|g| g.parent_id);
-    let parents: BTreeMap<Uuid, String> =
-        Entity::find().filter(Column::Id.is_in(parents)).all(db).await?.into_iter().map(|g| (g.id, g.name)).collect();
+    let above: Vec<Uuid> = groups.iter().filter_map(|g| g.parent_id).collect();
+    let mut parents: BTreeMap<Uuid, String> = BTreeMap::new();
+    for some in above.chunks(MANY) {
+        let found = Entity::find().filter(Column::Id.is_in(some.iter().copied())).all(db).await?;
+        parents.extend(found.into_iter().map(|g| (g.id, g.name)));
+    }
     let mut members: BTreeMap<Uuid, Vec<Member>> = BTreeMap::new();
-    for member in members_of(db, &ids).await? {
-        members.entry(member.group_id).or_default().push(member);
+    for some in ids.chunks(MANY) {
+        for member in members_of(db, some).await? {
+            members.entry(member.group_id).or_default().push(member);
+        }
     }
     let mut roles: BTreeMap<Uuid, Vec<RoleRef>> = BTreeMap::new();
-    for role in roles_of(db, &ids).await? {
-        roles.entry(role.group_id).or_default().push(role);
+    for some in ids.chunks(MANY) {
+        for role in roles_of(db, some).await? {
+            roles.entry(role.group_id).or_default().push(role);
+        }
     }
     Ok(groups
         .into_iter()
@@ -220,7 +227,7 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, id: Uuid) ->
 /// # Errors
 /// As [`find`].
 pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, id: Uuid) -> Result<Model> {
-    visible(principal).filter(Column::Id.eq(id)).lock_exclusive().one(db).await?.ok_or(Error::NotFound)
+    visible(principal).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?.ok_or(Error::NotFound)
 }
 
 /// A group, whoever asks.
@@ -302,6 +309,12 @@ fn taken(error: DbErr) -> Error {
     }
 }
 
+/// A membership that somebody else made at the same moment is the same membership.
+#[must_use]
+pub fn once() -> OnConflict {
+    OnConflict::columns([membership::Column::UserId, membership::Column::GroupId]).do_nothing().to_owned()
+}
+
 /// Replaces the members of a group.
 ///
 /// # Errors
@@ -310,7 +323,7 @@ pub async fn set_members(db: &impl ConnectionTrait, group: Uuid, users: &[i32]) 
     membership::Entity::delete_many().filter(membership::Column::GroupId.eq(group)).exec(db).await?;
     for some in users.chunks(MANY) {
         let rows = some.iter().map(|id| membership::ActiveModel { user_id: Set(*id), group_id: Set(group) });
-        membership::Entity::insert_many(rows).exec_without_returning(db).await?;
+        membership::Entity::insert_many(rows).on_conflict(once()).exec_without_returning(db).await?;
     }
     Ok(())
 }
@@ -321,9 +334,7 @@ pub async fn set_members(db: &impl ConnectionTrait, group: Uuid, users: &[i32]) 
 /// When the database is away.
 pub async fn add_member(db: &impl ConnectionTrait, group: Uuid, user: i32) -> Result<()> {
     let row = membership::ActiveModel { user_id: Set(user), group_id: Set(group) };
-    let conflict =
-        OnConflict::columns([membership::Column::UserId, membership::Column::GroupId]).do_nothing().to_owned();
-    membership::Entity::insert(row).on_conflict(conflict).exec_without_returning(db).await?;
+    membership::Entity::insert(row).on_conflict(once()).exec_without_returning(db).await?;
     Ok(())
 }
 

@@ -273,7 +273,8 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
     let usual = tx.settings().default_token_duration;
     let expires = match (intent, change.expires) {
         (Intent::Api, _) => Some(usual.after(ctx.now)),
-        (_, None) => old.expires,
+        // A token that begins to end must have an end.
+        (_, None) => old.expires.or_else(|| expiring.then(|| usual.after(ctx.now))),
         (_, Some(Some(wanted))) => {
             let owner = users::store::by_id(tx.conn(), old.user_id).await?.ok_or(Error::NotFound)?;
             check_lifetime(ctx, &tx, &owner, wanted, usual, &mut errors).await?;

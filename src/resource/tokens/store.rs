@@ -11,7 +11,8 @@ use crate::{
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _,
     FromQueryResult, JoinType, QueryFilter as _, QueryResult, QuerySelect as _, Related, Select, Statement,
-    prelude::DateTimeUtc, sea_query::Expr,
+    prelude::DateTimeUtc,
+    sea_query::{Expr, LockType},
 };
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -180,7 +181,7 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, identifier: 
 /// # Errors
 /// As [`find`].
 pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, identifier: &str) -> Result<Model> {
-    let select = visible(principal).filter(Column::Identifier.eq(identifier)).lock_exclusive();
+    let select = visible(principal).filter(Column::Identifier.eq(identifier)).lock(LockType::NoKeyUpdate);
     select.one(db).await?.ok_or(Error::NotFound)
 }
 

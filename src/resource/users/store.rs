@@ -17,7 +17,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
     QueryOrder as _, QuerySelect as _, Select,
-    sea_query::{Expr, ExprTrait as _, Query, SelectStatement},
+    sea_query::{Expr, ExprTrait as _, LockType, Query, SelectStatement},
 };
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -175,7 +175,7 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, id: i32) -> 
 /// # Errors
 /// As [`find`].
 pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, id: i32) -> Result<Model> {
-    visible(principal).filter(Column::Id.eq(id)).lock_exclusive().one(db).await?.ok_or(Error::NotFound)
+    visible(principal).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?.ok_or(Error::NotFound)
 }
 
 /// An account, whoever asks: references are checked against all there are.
@@ -278,7 +278,7 @@ pub async fn set_groups(db: &impl ConnectionTrait, user: i32, groups: &[Uuid]) -
     membership::Entity::delete_many().filter(membership::Column::UserId.eq(user)).exec(db).await?;
     for some in groups.chunks(MANY) {
         let rows = some.iter().map(|id| membership::ActiveModel { user_id: Set(user), group_id: Set(*id) });
-        membership::Entity::insert_many(rows).exec_without_returning(db).await?;
+        membership::Entity::insert_many(rows).on_conflict(groups::store::once()).exec_without_returning(db).await?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ tests![
     limits_come_from_attributes,
     limits_hold_for_changes,
     endless_app_passwords,
+    a_token_that_begins_to_end_has_an_end,
     patch_keeps_the_intent,
     intents,
     an_expired_key_is_refused_and_kept,
@@ -211,4 +212,12 @@ async fn notation_of_times(server: &Server) {
         let body = json!({"identifier": "bad", "intent": "app_password", "user": ann.pk, "expires": bad});
         admin.post("/core/tokens/", &body).await.expect_faults(json!({"expires": [text]}));
     }
+}
+
+async fn a_token_that_begins_to_end_has_an_end(server: &Server) {
+    let admin = server.admin();
+    let body = json!({"identifier": "t", "intent": "app_password", "expiring": false});
+    assert_eq!(admin.post("/core/tokens/", &body).await.expect(201)["expires"], Value::Null);
+    let token = admin.patch("/core/tokens/t/", &json!({"expiring": true})).await.expect(200);
+    assert_eq!((&token["expiring"], &token["expires"]), (&json!(true), &json!(USUAL_END)));
 }

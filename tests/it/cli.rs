@@ -1,0 +1,79 @@
+//! The command line, as a program of its own on data of its own (SQLite: it opens the database itself,
+//! as the server does).
+
+use std::{
+    io::Write as _,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+/// Runs the program in `folder`, with nothing of this machine's environment that it would read.
+fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("takes input");
+    child.wait_with_output().expect("ends")
+}
+
+fn good(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments, "");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+fn bad(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments, "");
+    assert!(!output.status.success(), "{arguments:?} passed");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+pub fn the_first_command_shows_the_first_secrets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = good(folder.path(), &["token", "list"]);
+    assert!(text.contains("user      akadmin") && text.contains("password  ") && text.contains("tsra"), "{text}");
+    let text = good(folder.path(), &["token", "list"]);
+    assert_eq!(text, "authentik-bootstrap-token\tapi\takadmin\tnever\n");
+}
+
+pub fn grants_are_given_and_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    good(folder.path(), &["user", "create", "ann"]);
+    let grant = ["grant", "--user", "ann", "authentik_core.view_user"];
+    assert_eq!(good(folder.path(), &grant), "granted\n");
+    assert_eq!(good(folder.path(), &grant), "was granted already\n");
+    let one = ["grant", "--user", "ann", "--object", "1", "authentik_core.view_user"];
+    assert_eq!(good(folder.path(), &one), "granted\n");
+    let revoke = ["grant", "--revoke", "--user", "ann", "authentik_core.view_user"];
+    assert_eq!(good(folder.path(), &revoke), "taken away\n");
+    assert_eq!(good(folder.path(), &revoke), "was not granted\n");
+    let role = good(folder.path(), &["grant", "--role", "helpers", "authentik_core.view_group"]);
+    assert!(role.starts_with("role ") && role.ends_with("granted\n"), "{role}");
+    assert!(bad(folder.path(), &["grant", "--user", "ann", "authentik_core.fly"]).contains("no permission"));
+    assert!(bad(folder.path(), &["grant", "--user", "bob", "authentik_core.view_user"]).contains("no account"));
+    assert!(bad(folder.path(), &["grant", "authentik_core.view_user"]).contains("--user"));
+    bad(folder.path(), &["grant", "--user", "ann", "--role", "helpers", "authentik_core.view_user"]);
+}
+
+pub fn tokens_and_accounts_are_managed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    good(folder.path(), &["user", "create", "ann", "--group", "authentik Admins"]);
+    let made = good(folder.path(), &["token", "create", "--user", "ann", "--identifier", "t", "--no-expiry"]);
+    assert!(made.contains("ends        never") && made.contains("key         tsra"), "{made}");
+    assert!(good(folder.path(), &["token", "list", "--user", "ann"]).starts_with("t\tapi\tann\t"));
+    assert!(bad(folder.path(), &["token", "create", "--user", "ann", "--identifier", "t"]).contains("is taken"));
+    assert_eq!(good(folder.path(), &["token", "revoke", "t"]), "revoked t\n");
+    bad(folder.path(), &["token", "revoke", "t"]);
+    assert!(run(folder.path(), &["user", "set-password", "ann"], "a password\n").status.success());
+    assert!(!run(folder.path(), &["user", "set-password", "ann"], "").status.success());
+    assert!(good(folder.path(), &["doctor"]).contains("belongs to this database"));
+    assert!(good(folder.path(), &["openapi"]).starts_with("openapi: 3.0.3"));
+}
+
+pub fn an_empty_master_key_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("tessera.key"), "\n").expect("writes");
+    assert!(bad(folder.path(), &["token", "list"]).contains("master key is empty"));
+}

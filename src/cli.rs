@@ -196,9 +196,9 @@ async fn doctor(config: &Config) -> Result<(), Failure> {
         }
         State::Newer => return Err(Failure::Said("the schema is from a newer version of Tessera".into())),
     }
-    let installed = match migration::state(db.read()).await? {
-        State::Behind(_) => None,
-        _ => crate::installation::find(db.read()).await?,
+    let installed = match migration::has_installation(db.read()).await? {
+        true => crate::installation::find(db.read()).await?,
+        false => None,
     };
     match installed {
         None => say("master key     not needed yet; the first start makes it")?,

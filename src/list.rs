@@ -81,7 +81,7 @@ impl ListRequest {
             .unwrap_or_default()
             .split(',')
             .map(str::trim)
-            .filter(|name| !name.is_empty() && seen.insert(name.trim_start_matches('-')))
+            .filter(|name| !name.is_empty() && seen.insert(name.strip_prefix('-').unwrap_or(name)))
             .map(|name| match name.strip_prefix('-') {
                 Some(name) => (name.to_owned(), Order::Desc),
                 None => (name.to_owned(), Order::Asc),

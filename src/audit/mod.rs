@@ -105,13 +105,6 @@ impl Event {
         Self::about(Action::ModelDeleted, MIDDLEWARE, "model", subject)
     }
 
-    /// Adds to the context.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
-        self.context.insert(key.to_owned(), value.into());
-        self
-    }
-
     /// Names the account it happened to instead of the caller, without an address
     /// (contract: authentik-core §7.2).
     #[must_use]

@@ -3,6 +3,7 @@
 use super::{Failure, say};
 use crate::{
     access::Principal,
+    audit::{self, Event},
     bootstrap,
     config::Config,
     ctx::{Ctx, SystemClock, SystemEntropy},
@@ -222,17 +223,33 @@ pub async fn user(config: Config, command: User) -> Result<(), Failure> {
 pub async fn grant(config: Config, command: Grant) -> Result<(), Failure> {
     let Grant { user, role, object, revoke, permission } = command;
     let ctx = context(config).await?;
+    let account = match &user {
+        Some(user) => Some(named(&ctx, user).await?),
+        None => None,
+    };
+    let known = match &role {
+        Some(role) => grants::store::role_by_name(ctx.app.db.read(), role).await?,
+        None => None,
+    };
     let mut tx = ctx.begin().await?;
-    let holder = match (user, role) {
-        (Some(user), _) => Holder::User(named(&ctx, &user).await?.id),
-        (None, Some(role)) => Holder::Role(grants::service::role_named(&mut tx, &ctx, &role).await?),
-        (None, None) => return Err(Failure::Said("whose? say --user or --role".into())),
+    let (holder, subject) = match (account, known, role) {
+        (Some(account), ..) => (Holder::User(account.id), accounts::subject(&account)),
+        (None, Some(role), _) => (Holder::Role(role.id), grants::service::role_subject(role.id, &role.name)),
+        (None, None, Some(role)) if !revoke => {
+            let id = grants::service::role_named(&mut tx, &ctx, &role).await?;
+            (Holder::Role(id), grants::service::role_subject(id, &role))
+        }
+        (None, None, Some(role)) => return Err(Failure::Said(format!("there is no role `{role}`"))),
+        (None, None, None) => return Err(Failure::Said("whose? say --user or --role".into())),
     };
     let changed = if revoke {
         grants::service::revoke(&mut tx, holder, &permission, object.as_deref()).await?
     } else {
         grants::service::grant(&mut tx, holder, &permission, object.as_deref()).await?
     };
+    if changed {
+        audit::record(&tx, &ctx, Event::updated(&subject)).await?;
+    }
     tx.commit().await?;
     if let Holder::Role(id) = holder {
         say(&format!("role {id}"))?;

@@ -7,11 +7,10 @@ use crate::{
     ctx::Ctx,
     dialect::{Failure, v3::V3},
     error::{Error, Result},
-    resource::{groups, tokens, users},
+    resource::{grants, groups, tokens, users},
 };
 use std::time::Duration;
 use tessera_api_runtime::{Access, Application, Decoder, Limits, Operation};
-use uuid::Uuid;
 
 impl Application for App {
     type Ctx = Ctx;
@@ -56,16 +55,9 @@ fn permitted(principal: &Principal, op: &Operation, object: Option<&str>) -> Res
         Access::Authenticated | Access::Own => Ok(()),
         // The contract's texts differ: rows are guarded by what is visible, collections by a login.
         Access::Codes(_) if anonymous && object.is_none() => Err(Error::NotAuthenticated),
-        Access::Codes(codes) => principal.authorize(codes, object.map(canonical).as_deref(), op.is_safe()),
-    }
-}
-
-/// A primary key the way grants have it.
-fn canonical(key: &str) -> String {
-    match (key.parse::<i64>(), key.parse::<Uuid>()) {
-        (Ok(number), _) => number.to_string(),
-        (_, Ok(id)) => id.to_string(),
-        _ => key.to_owned(),
+        Access::Codes(codes) => {
+            principal.authorize(codes, object.map(grants::service::canonical).as_deref(), op.is_safe())
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use tokio::time::{MissedTickBehavior, interval};
 /// Runs until it is dropped.
 pub async fn run(app: Arc<App>) {
     let mut known = app.db.epoch().await.ok();
+    // Requests may have been answered before this first look.
+    app.generation.advance();
     let mut ticks = interval(WATCH_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -58,6 +58,14 @@ pub async fn state(db: &DatabaseConnection) -> Result<State> {
     })
 }
 
+/// Whether the database has been through a first start far enough to know its master key.
+///
+/// # Errors
+/// When the database is away.
+pub async fn has_installation(db: &DatabaseConnection) -> Result<bool> {
+    table_exists(db, "installation").await
+}
+
 async fn table_exists(db: &DatabaseConnection, table: &str) -> Result<bool> {
     let manager = sea_orm_migration::SchemaManager::new(db);
     Ok(manager.has_table(table).await?)

@@ -8,7 +8,7 @@ use crate::{access::Grants, db::MANY, error::Result, resource::groups::membershi
 use sea_orm::{
     ActiveModelTrait as _,
     ActiveValue::Set,
-    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use std::collections::BTreeMap;
@@ -131,17 +131,6 @@ pub async fn carriers(db: &impl ConnectionTrait, roles: &[Uuid]) -> Result<BTree
     let rows =
         group_role::Entity::find().filter(group_role::Column::RoleId.is_in(roles.iter().copied())).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.role_id, row.group_id)).collect())
-}
-
-/// The roles of a group.
-pub async fn roles_of_group(db: &impl ConnectionTrait, group: Uuid) -> Result<Vec<Uuid>> {
-    Ok(group_role::Entity::find()
-        .select_only()
-        .column(group_role::Column::RoleId)
-        .filter(group_role::Column::GroupId.eq(group))
-        .into_tuple()
-        .all(db)
-        .await?)
 }
 
 /// Replaces the roles of a group.

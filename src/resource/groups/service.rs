@@ -86,6 +86,8 @@ struct References<'a> {
 
 async fn check_references(tx: &Tx, own: Option<Uuid>, wanted: References<'_>, errors: &mut FieldErrors) -> Result<()> {
     if let Some(parent) = wanted.parent {
+        // Two halves of a loop at once must see each other.
+        tx.exclusive().await?;
         let above = hierarchy::ancestry(tx.conn(), parent).await?;
         if above.is_empty() {
             errors.add("parent", Problem::UnknownKey(parent.to_string()));

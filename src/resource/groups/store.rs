@@ -230,14 +230,6 @@ pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, i
     visible(principal).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?.ok_or(Error::NotFound)
 }
 
-/// A group, whoever asks.
-///
-/// # Errors
-/// When the database is away.
-pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Model>> {
-    Ok(Entity::find_by_id(id).one(db).await?)
-}
-
 /// Groups by name; names without a group are missing from the answer.
 ///
 /// # Errors

@@ -209,6 +209,15 @@ pub async fn by_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Opt
     Ok(found.and_then(|(token, user)| Some((token, user?))))
 }
 
+/// Ids of an owner's tokens.
+///
+/// # Errors
+/// When the database is away.
+pub async fn ids_of(db: &impl ConnectionTrait, owner: i32) -> Result<Vec<Uuid>> {
+    let ids = Entity::find().select_only().column(Column::Id).filter(Column::UserId.eq(owner));
+    Ok(ids.into_tuple().all(db).await?)
+}
+
 /// # Errors
 /// A taken identifier, mark or key; otherwise when the database is away.
 pub async fn insert(db: &impl ConnectionTrait, token: ActiveModel) -> Result<Model> {

@@ -1,6 +1,6 @@
-//! Pictures of accounts: the first that the setting `avatars` can give.
+//! Pictures of accounts: the one an account names itself, else its initials.
 //!
-//! `initials` draws them here. `gravatar` is passed over: it would tell an outside server whose pages
+//! Initials are drawn here. `gravatar` is passed over: it would tell an outside server whose pages
 //! are looked at, on every request.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};

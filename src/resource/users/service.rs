@@ -15,6 +15,7 @@ use crate::{
     resource::{
         grants::store as grants,
         groups::{self, escalation::Watch},
+        tokens,
     },
     secret::{
         PlainSecret,
@@ -274,6 +275,10 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     let mut tx = ctx.begin().await?;
     let user = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
+    // Its tokens go with it, and so must what others hold on them.
+    for token in tokens::store::ids_of(tx.conn(), id).await? {
+        grants::forget_object(tx.conn(), "authentik_core", "token", &token.to_string()).await?;
+    }
     store::delete(tx.conn(), id).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
     audit::record(&tx, ctx, Event::deleted(&subject(&user))).await?;

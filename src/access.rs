@@ -88,6 +88,8 @@ pub struct Account {
     pub email: String,
     pub superuser: bool,
     pub grants: Grants,
+    /// The token whose key was shown.
+    pub token: Option<Uuid>,
     /// When the credentials end; checked at every use.
     pub expires: Option<DateTime<Utc>>,
 }
@@ -211,6 +213,7 @@ mod tests {
             email: String::new(),
             superuser: false,
             grants: held,
+            token: None,
             expires: None,
         })
     }

@@ -7,7 +7,7 @@ use crate::{
     ctx::{Clock, Entropy},
     db::Database,
     error::Result,
-    resource::settings::Settings,
+    resource::{settings::Settings, tokens::usage::Noted},
     secret::{Digest, Keyring},
 };
 use std::{
@@ -79,6 +79,10 @@ pub struct App {
     pub generation: Generation,
     /// Principals by the digest of their key, each with the generation it was read in.
     pub principals: quick_cache::sync::Cache<Digest, (u64, Arc<Principal>)>,
+    /// Use of tokens that is not written yet.
+    pub usage: Noted,
+    /// Asks the sweep to run before its time.
+    pub sweep: tokio::sync::Notify,
     settings: Remembered<Settings>,
     superuser_groups: Remembered<HashSet<Uuid>>,
 }
@@ -108,6 +112,8 @@ impl App {
             install_id,
             generation: Generation::default(),
             principals: quick_cache::sync::Cache::new(PRINCIPALS),
+            usage: Noted::default(),
+            sweep: tokio::sync::Notify::new(),
             settings: Remembered::default(),
             superuser_groups: Remembered::default(),
         }

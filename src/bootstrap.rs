@@ -4,6 +4,7 @@
 use crate::{
     access::Principal,
     app::App,
+    audit,
     config::Config,
     ctx::{Clock, Ctx, Entropy},
     db::{Database, Tx},
@@ -24,7 +25,7 @@ use crate::{
     },
     secret::{Keyring, PlainSecret, key, keyring::hex},
 };
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _, TransactionTrait as _};
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
@@ -119,6 +120,9 @@ pub async fn open(
         }
     };
     let app = Arc::new(App::new(config, db, clock, entropy, keyring, install_id));
+    let tx = app.db.write().begin().await.map_err(Error::from)?;
+    audit::chain::begin(&tx, &app.keyring).await?;
+    tx.commit().await.map_err(Error::from)?;
     let made = if first { Some(install(&app).await?) } else { None };
     Ok((app, made))
 }
@@ -212,7 +216,7 @@ async fn install(app: &Arc<App>) -> Result<FirstStart, StartError> {
     let given = |value: &Option<String>| value.clone().map(PlainSecret::new);
     let (password, token) = (given(&app.config.bootstrap_password), given(&app.config.bootstrap_token));
     if let Some(token) = &token {
-        tokens::check_key(token).map_err(|_| StartError::BadBootstrapToken)?;
+        crate::resource::tokens::keys::check_key(token).map_err(|_| StartError::BadBootstrapToken)?;
     }
     let chosen = (password.is_some(), token.is_some());
     let password = password.unwrap_or_else(|| {

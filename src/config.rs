@@ -53,6 +53,8 @@ pub struct Config {
     pub drain_timeout: u64,
     /// Anonymous requests per second and address.
     pub anonymous_rate: u32,
+    /// Time from one sweep of what has ended to the next, in seconds; 0 is never.
+    pub sweep_interval: u32,
     /// What is logged, in the syntax of `tracing`'s `EnvFilter`.
     pub log: String,
     pub log_format: LogFormat,
@@ -75,6 +77,7 @@ impl Default for Config {
             request_timeout: 30,
             drain_timeout: 30,
             anonymous_rate: 1000,
+            sweep_interval: 300,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }

@@ -10,6 +10,7 @@
 
 use crate::{
     app::App,
+    audit::chain::{self, Change},
     error::{Error, Result},
     resource::settings::Settings,
 };
@@ -21,7 +22,11 @@ use sea_orm::{
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// How often a process asks whether another one has changed what it remembers.
 pub const WATCH_INTERVAL: Duration = Duration::from_millis(500);
@@ -151,12 +156,25 @@ pub fn sqlite_url(file: &Path) -> String {
     format!("sqlite:{}", file.display())
 }
 
+/// Takes the lock of [`Tx::exclusive`].
+///
+/// # Errors
+/// When the database is away.
+pub async fn exclusive(tx: &DatabaseTransaction) -> Result<()> {
+    // SQLite has one writer at a time anyway. The lock belongs to no row; its number is arbitrary.
+    if tx.get_database_backend() == DatabaseBackend::Postgres {
+        tx.execute_unprepared("SELECT pg_advisory_xact_lock(8377337)").await?;
+    }
+    Ok(())
+}
+
 /// A transaction for writing. Dropped without [`Tx::commit`] it rolls back.
 pub struct Tx {
     app: Arc<App>,
     inner: DatabaseTransaction,
     settings: Arc<Settings>,
     touched: bool,
+    events: Mutex<Vec<Change>>,
 }
 
 impl Tx {
@@ -179,7 +197,7 @@ impl Tx {
             ..TransactionOptions::default()
         };
         let inner = app.db.write().begin_with_options(options).await?;
-        Ok(Self { app, inner, settings, touched: false })
+        Ok(Self { app, inner, settings, touched: false, events: Mutex::default() })
     }
 
     /// The settings as they were when the transaction began.
@@ -194,16 +212,13 @@ impl Tx {
         &self.inner
     }
 
-    /// Waits until no other transaction that asked the same is open.
+    /// Waits until no other transaction that asked the same is open. Ask before taking locks on rows:
+    /// two that hold what the other one waits for never end.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn exclusive(&self) -> Result<()> {
-        // SQLite has one writer at a time anyway.
-        if self.inner.get_database_backend() == DatabaseBackend::Postgres {
-            self.inner.execute_unprepared("SELECT value FROM epoch FOR UPDATE").await?;
-        }
-        Ok(())
+        exclusive(&self.inner).await
     }
 
     /// Says that what processes remember (keys, accounts, groups, roles, grants, settings) changes.
@@ -211,12 +226,20 @@ impl Tx {
         self.touched = true;
     }
 
+    /// Adds a change of the table of events; see [`crate::audit`].
+    pub fn change_events(&self, change: Change) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+    }
+
     /// # Errors
     /// When the database is away or full; nothing is written then.
     pub async fn commit(self) -> Result<()> {
+        // Everybody waits for these two rows, so they come last, and always in this order.
         if self.touched {
             self.inner.execute_unprepared("UPDATE epoch SET value = value + 1").await?;
         }
+        let events = self.events.into_inner().unwrap_or_else(PoisonError::into_inner);
+        chain::append(&self.inner, &self.app.keyring, events).await?;
         let committed = self.inner.commit().await;
         if self.touched {
             // Also after a failure: whether it was written is then unknown.

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
-    PaginatorTrait as _, QueryOrder as _, QuerySelect as _, Select,
+    PaginatorTrait as _, QueryOrder as _, QuerySelect as _, Select, Statement,
     sea_query::{Expr, ExprTrait as _, Func, LikeExpr, NullOrdering, SimpleExpr},
 };
 use serde_json::Value;
@@ -150,6 +150,44 @@ impl ListRequest {
         R: FromQueryResult + Send + Sync,
     {
         let count = counted.count(db).await?;
+        self.page(db, count, select).await
+    }
+
+    /// As [`ListRequest::fetch`], where `select` selects every row of a table that counts its rows.
+    ///
+    /// # Errors
+    /// As [`ListRequest::fetch`].
+    pub async fn fetch_counted<E, R>(
+        &self,
+        db: &impl ConnectionTrait,
+        table: &'static str,
+        select: Select<E>,
+    ) -> Result<Page<R>>
+    where
+        E: EntityTrait,
+        R: FromQueryResult + Send + Sync,
+    {
+        let sum = Statement::from_sql_and_values(
+            db.get_database_backend(),
+            "SELECT CAST(sum(count) AS bigint) AS count FROM row_counts WHERE name = $1",
+            [table.into()],
+        );
+        let row = db.query_one_raw(sum).await?.ok_or_else(|| Error::internal("a sum without a row"))?;
+        let count: i64 = row.try_get("", "count")?;
+        self.page(db, u64::try_from(count).unwrap_or_default(), select).await
+    }
+
+    /// Whether words are searched for.
+    #[must_use]
+    pub fn searches(&self) -> bool {
+        !self.search.is_empty()
+    }
+
+    async fn page<E, R>(&self, db: &impl ConnectionTrait, count: u64, select: Select<E>) -> Result<Page<R>>
+    where
+        E: EntityTrait,
+        R: FromQueryResult + Send + Sync,
+    {
         let pages = Ord::max(count.div_ceil(self.size), 1);
         let number = match self.page {
             Wanted::Number(number) => number,

@@ -35,7 +35,7 @@ pub struct Running {
     pub first: Option<FirstStart>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
-    watcher: JoinHandle<()>,
+    jobs: Vec<JoinHandle<()>>,
 }
 
 /// Opens everything and starts to listen.
@@ -72,9 +72,9 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entro
         tokio::spawn(listen_until(api_listener, limits, stopped.clone(), serve_api)),
         tokio::spawn(listen_until(management_listener, limits, stopped, serve_management)),
     ];
-    let watcher = tokio::spawn(jobs::watch::run(Arc::clone(&app)));
+    let jobs = jobs::start(&app);
     info!(api = %api, management = %management, "listening");
-    Ok(Running { api, management, app, first, stop, listeners, watcher })
+    Ok(Running { api, management, app, first, stop, listeners, jobs })
 }
 
 impl Running {
@@ -84,8 +84,11 @@ impl Running {
         for listener in self.listeners {
             let _ = listener.await;
         }
-        self.watcher.abort();
-        let _ = self.watcher.await;
+        for job in self.jobs {
+            job.abort();
+            let _ = job.await;
+        }
+        jobs::usage::last(&self.app).await;
         self.app.db.clone().close().await;
         info!("stopped");
     }

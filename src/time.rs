@@ -27,6 +27,11 @@ const UNITS: [(&str, f64); 7] = [
 const LONGEST: f64 = 3.2e17;
 
 impl Duration {
+    #[must_use]
+    pub const fn delta(self) -> TimeDelta {
+        self.0
+    }
+
     /// The moment this long after `from`; at the ends of what a calendar can say, that end.
     #[must_use]
     pub fn after(self, from: DateTime<Utc>) -> DateTime<Utc> {

@@ -16,6 +16,10 @@ pub struct Model {
     pub created: DateTimeUtc,
     pub expires: DateTimeUtc,
     pub brand: Json,
+    /// The link of the chain that says how the event is now; empty only in what the chain has not
+    /// begun with yet.
+    #[sea_orm(unique)]
+    pub sequence: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,15 +1,16 @@
 //! The audit trail: events, written in the transaction that causes them.
 //!
 //! A rule calls [`record`] with its [`Tx`]; what does not commit leaves no event, and what commits
-//! has one. Secrets are masked on the way in ([`redact`]), never on the way out.
+//! has one. The events are chained ([`chain`]), so that a change from outside is found. Secrets are masked on the way in ([`redact`]), never on the way out.
 
-mod entity;
+pub mod chain;
+pub mod entity;
 pub mod redact;
+pub mod store;
 
 pub use entity::{Entity, Model};
 
-use crate::{access::Principal, ctx::Ctx, db::Tx, error::Result};
-use sea_orm::{ActiveModelTrait as _, ActiveValue::Set};
+use crate::{access::Principal, ctx::Ctx, db::Tx};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ pub enum Action {
     ModelDeleted,
     PasswordSet,
     SecretView,
+    SecretRotate,
+    SystemTaskExecution,
 }
 
 impl Action {
@@ -33,6 +36,8 @@ impl Action {
             Self::ModelDeleted => "model_deleted",
             Self::PasswordSet => "password_set",
             Self::SecretView => "secret_view",
+            Self::SecretRotate => "secret_rotate",
+            Self::SystemTaskExecution => "system_task_execution",
         }
     }
 }
@@ -81,6 +86,12 @@ impl Event {
         Self { action, app, context, user: None }
     }
 
+    /// An event about no object.
+    #[must_use]
+    pub fn plain(action: Action, app: &'static str) -> Self {
+        Self { action, app, context: Map::new(), user: None }
+    }
+
     /// An object was made; `fields` is what it was made with.
     #[must_use]
     pub fn created(subject: &Subject, fields: &Value) -> Self {
@@ -105,6 +116,13 @@ impl Event {
         Self::about(Action::ModelDeleted, MIDDLEWARE, "model", subject)
     }
 
+    /// Adds a sentence for people.
+    #[must_use]
+    pub fn saying(mut self, message: impl Into<String>) -> Self {
+        self.context.insert("message".to_owned(), Value::String(message.into()));
+        self
+    }
+
     /// Names the account it happened to instead of the caller, without an address
     /// (contract: authentik-core §7.2).
     #[must_use]
@@ -117,15 +135,14 @@ impl Event {
 /// What `client_ip` says when there is no client.
 const NO_ADDRESS: &str = "255.255.255.255";
 
-/// Writes an event in the caller's transaction.
-///
-/// # Errors
-/// When the database is away; then the transaction must not commit.
-pub async fn record(tx: &Tx, ctx: &Ctx, event: Event) -> Result<()> {
+/// Adds an event to the caller's transaction; it is written, and linked to those before it, when the
+/// transaction commits.
+pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
     // Whose it is not, their address would be the caller's.
     let address = ctx.request.as_ref().filter(|_| event.user.is_none()).and_then(|r| r.client_ip);
     let user = event.user.unwrap_or_else(|| caller(&ctx.principal));
     let mut context = redact::clean(Value::Object(event.context));
+    redact::shorten(&mut context);
     if let (Some(request), Value::Object(context)) = (&ctx.request, &mut context) {
         let args: Map<String, Value> = form_urlencoded::parse(request.query.as_bytes())
             .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
@@ -141,27 +158,29 @@ pub async fn record(tx: &Tx, ctx: &Ctx, event: Event) -> Result<()> {
             }),
         );
     }
-    let client_ip = address.map_or(NO_ADDRESS.to_owned(), |ip| ip.to_string());
-    let retention = tx.settings().event_retention;
-    entity::ActiveModel {
-        id: Set(ctx.uuid()),
-        user: Set(user),
-        action: Set(event.action.as_str().to_owned()),
-        app: Set(event.app.to_owned()),
-        context: Set(context),
-        client_ip: Set(Some(client_ip)),
-        created: Set(ctx.now),
-        expires: Set(retention.after(ctx.now)),
-        brand: Set(json!({
-            "app": "authentik_brands",
-            "model_name": "brand",
-            "pk": Uuid::nil().simple().to_string(),
-            "name": "Brand fallback",
-        })),
-    }
-    .insert(tx.conn())
-    .await?;
-    Ok(())
+    tx.change_events(chain::Change::Recorded(Model {
+        id: ctx.uuid(),
+        user,
+        action: event.action.as_str().to_owned(),
+        app: event.app.to_owned(),
+        context,
+        client_ip: Some(address.map_or(NO_ADDRESS.to_owned(), |ip| ip.to_string())),
+        created: ctx.now,
+        expires: tx.settings().event_retention.after(ctx.now),
+        brand: brand(),
+        sequence: None,
+    }));
+}
+
+/// The brand that events name; there is one.
+#[must_use]
+pub fn brand() -> Value {
+    json!({
+        "app": "authentik_brands",
+        "model_name": "brand",
+        "pk": Uuid::nil().simple().to_string(),
+        "name": "Brand fallback",
+    })
 }
 
 fn caller(principal: &Principal) -> Value {

@@ -29,12 +29,44 @@ fn clean_under(key: &str, value: Value) -> Value {
                 })
                 .collect(),
         ),
-        Value::Array(items) => Value::Array(items.into_iter().map(|item| clean_under(key, item)).collect()),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().filter(says_something).map(|item| clean_under(key, item)).collect())
+        }
         Value::Null => Value::Null,
         _ if is_suspicious(key) => Value::String(MASK.to_owned()),
         // PostgreSQL cannot hold the character in JSON, and an event must be written.
         Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
         scalar => scalar,
+    }
+}
+
+/// Lists lose what Python calls false, as in the original.
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(b) => *b,
+        Value::Number(n) => n.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+    }
+}
+
+/// Largest context that is kept whole, in bytes of JSON.
+pub const LARGEST: usize = 64 * 1024;
+
+/// Replaces the large parts of a context that is too large by how large they were: an event must be
+/// written whatever somebody put into an object's attributes.
+pub fn shorten(context: &mut Value) {
+    let size = |value: &Value| value.to_string().len();
+    if size(context) <= LARGEST {
+        return;
+    }
+    for part in context.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+        let bytes = size(part);
+        if bytes > LARGEST / 8 {
+            *part = serde_json::json!({"left_out_bytes": bytes});
+        }
     }
 }
 
@@ -47,7 +79,7 @@ mod tests {
     fn credentials_are_masked_at_any_depth() {
         let given = json!({
             "password": "hunter2", "Api-Key": "k", "nested": {"client_secret": 5, "name": "n"},
-            "tokens": ["a", {"id": 1}], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null,
+            "tokens": ["a", {"id": 1}, null, "", 0], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null,
         });
         let expected = json!({
             "password": MASK, "Api-Key": MASK, "nested": {"client_secret": MASK, "name": "n"},

@@ -248,7 +248,7 @@ pub async fn grant(config: Config, command: Grant) -> Result<(), Failure> {
         grants::service::grant(&mut tx, holder, &permission, object.as_deref()).await?
     };
     if changed {
-        audit::record(&tx, &ctx, Event::updated(&subject)).await?;
+        audit::record(&tx, &ctx, Event::updated(&subject));
     }
     tx.commit().await?;
     if let Holder::Role(id) = holder {

@@ -61,6 +61,5 @@ async fn look_up(app: &App, digest: &Digest) -> Result<Account> {
     if token.intent != tokens::Intent::Api || !user.can_authenticate() {
         return Err(Error::InvalidCredentials);
     }
-    let expires = token.end();
-    users::service::account(db, user, expires).await
+    users::service::account(db, user, token.id, token.key_end(digest)).await
 }

@@ -63,7 +63,8 @@ fn permitted(principal: &Principal, op: &Operation, object: Option<&str>) -> Res
 
 async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
     match op.resource {
-        "tokens" if op.id == "core_tokens_set_key_create" => tokens::service::require_set_key(ctx, key).await,
+        "tokens" if op.id == "core_tokens_set_key_create" => tokens::keys::require_set_key(ctx, key).await,
+        "tokens" if op.id == "core_tokens_rotate_create" => tokens::keys::require_rotate(ctx, key).await,
         "tokens" => tokens::service::require(ctx, key).await,
         "users" => users::service::require(ctx, key.parse().map_err(|_| Error::NotFound)?).await,
         "groups" => groups::service::require(ctx, key.parse().map_err(|_| Error::NotFound)?).await,

@@ -16,6 +16,7 @@ use crate::{
         v3::{self, Asked},
     },
     error::Error,
+    resource::tokens::usage,
     secret::keyring::hex,
     web,
 };
@@ -134,6 +135,7 @@ impl Gate {
 
     async fn principal(&self, headers: &HeaderMap, info: &RequestInfo) -> Result<Arc<Principal>, Failure> {
         let principal = authn::authenticate(&self.app, headers).await?;
+        usage::note(&self.app, &principal, info.client_ip);
         if let (Principal::Anonymous, Some(address)) = (&*principal, info.client_ip) {
             self.limits.check_anonymous(address)?;
         }

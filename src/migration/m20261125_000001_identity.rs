@@ -1,6 +1,7 @@
 //! Accounts, groups, roles, grants, tokens, settings, events.
 
-use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
+use super::columns::{Columns, cascade, flag, integer, json, time, uuid};
+use sea_orm_migration::prelude::*;
 
 pub struct Migration;
 
@@ -8,62 +9,6 @@ impl MigrationName for Migration {
     fn name(&self) -> &'static str {
         "m20261125_000001_identity"
     }
-}
-
-/// Makes columns for one kind of database.
-#[derive(Clone, Copy)]
-struct Columns(DatabaseBackend);
-
-impl Columns {
-    /// Text that compares and sorts by code point on both databases.
-    fn text(self, name: &'static str) -> ColumnDef {
-        let mut column = ColumnDef::new(name);
-        column.text();
-        if self.0 == DatabaseBackend::Postgres {
-            column.extra("COLLATE \"C\"");
-        }
-        column
-    }
-
-    fn required(self, name: &'static str) -> ColumnDef {
-        let mut column = self.text(name);
-        column.not_null();
-        column
-    }
-}
-
-fn flag(name: &'static str) -> ColumnDef {
-    let mut column = ColumnDef::new(name);
-    column.boolean().not_null();
-    column
-}
-
-fn time(name: &'static str) -> ColumnDef {
-    let mut column = ColumnDef::new(name);
-    column.timestamp_with_time_zone();
-    column
-}
-
-fn uuid(name: &'static str) -> ColumnDef {
-    let mut column = ColumnDef::new(name);
-    column.uuid().not_null();
-    column
-}
-
-fn integer(name: &'static str) -> ColumnDef {
-    let mut column = ColumnDef::new(name);
-    column.integer().not_null();
-    column
-}
-
-fn json(name: &'static str) -> ColumnDef {
-    let mut column = ColumnDef::new(name);
-    column.json_binary().not_null();
-    column
-}
-
-fn cascade(from: (&'static str, &'static str), to: &'static str) -> ForeignKeyCreateStatement {
-    ForeignKey::create().from(from.0, from.1).to(to, "id").on_delete(ForeignKeyAction::Cascade).to_owned()
 }
 
 #[async_trait::async_trait]

@@ -1,7 +1,9 @@
 //! The schema, as the steps that make it. Steps are never edited once released; entities follow them
 //! (a test compares).
 
+mod columns;
 mod m20261125_000001_identity;
+mod m20261125_000002_operations;
 
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -13,7 +15,7 @@ struct Migrator;
 #[sea_orm_migration::async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261125_000001_identity::Migration)]
+        vec![Box::new(m20261125_000001_identity::Migration), Box::new(m20261125_000002_operations::Migration)]
     }
 }
 

@@ -37,6 +37,10 @@ pub struct Settings {
     /// How long events are kept.
     pub event_retention: Duration,
     pub impersonation: bool,
+    /// Whether what a deleted account did is forgotten.
+    pub gdpr_compliance: bool,
+    /// Where pictures of accounts come from, in order.
+    pub avatars: String,
 }
 
 /// The settings of a fresh installation.
@@ -69,6 +73,8 @@ impl Settings {
             default_token_length: usize::try_from(row.default_token_length).unwrap_or_default(),
             event_retention: duration(&row.event_retention)?,
             impersonation: row.impersonation,
+            gdpr_compliance: row.gdpr_compliance,
+            avatars: row.avatars.clone(),
         })
     }
 }

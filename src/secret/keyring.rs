@@ -46,6 +46,7 @@ pub struct CannotOpen;
 pub struct Keyring {
     digest: Zeroizing<[u8; 32]>,
     seal: Zeroizing<[u8; 32]>,
+    audit: Zeroizing<[u8; 32]>,
     fingerprint: String,
 }
 
@@ -66,7 +67,7 @@ impl Keyring {
             out
         };
         let fingerprint = hex(&*derive(b"fingerprint v1"));
-        Self { digest: derive(b"digest v1"), seal: derive(b"seal v1"), fingerprint }
+        Self { digest: derive(b"digest v1"), seal: derive(b"seal v1"), audit: derive(b"audit v1"), fingerprint }
     }
 
     /// What is stored in a database to recognise the master key; tells nothing about it.
@@ -78,18 +79,13 @@ impl Keyring {
     /// The digest under which a credential is stored.
     #[must_use]
     pub fn digest(&self, secret: &PlainSecret) -> Digest {
-        Digest(hex(&self.mac(secret.reveal().as_bytes())))
+        Digest(hex(&mac(&self.digest, secret.reveal().as_bytes())))
     }
 
-    fn mac(&self, message: &[u8]) -> [u8; 32] {
-        match <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&*self.digest) {
-            Ok(mut mac) => {
-                mac.update(message);
-                mac.finalize().into_bytes().into()
-            }
-            // HMAC takes keys of any length (RFC 2104 §2).
-            Err(_) => unreachable!("HMAC refused a key of 32 bytes"),
-        }
+    /// Authenticates a link or the head of the audit chain.
+    #[must_use]
+    pub fn authenticate_audit(&self, message: &[u8]) -> [u8; 32] {
+        mac(&self.audit, message)
     }
 
     /// Encrypts a credential for the row `owner`: moved to another row it does not open.
@@ -115,6 +111,18 @@ impl Keyring {
         let payload = Payload { msg: text, aad: owner };
         let clear = cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotOpen)?;
         String::from_utf8(clear).map(PlainSecret::new).map_err(|_| CannotOpen)
+    }
+}
+
+/// HMAC-SHA-256.
+fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    match <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key) {
+        Ok(mut mac) => {
+            mac.update(message);
+            mac.finalize().into_bytes().into()
+        }
+        // HMAC takes keys of any length (RFC 2104 §2).
+        Err(_) => unreachable!("HMAC refused a key of 32 bytes"),
     }
 }
 

@@ -65,7 +65,6 @@ pub async fn role_named(tx: &mut Tx, ctx: &Ctx, name: &str) -> Result<Uuid> {
         return Ok(role.id);
     }
     let role = store::insert_role(tx.conn(), ctx.uuid(), name).await?;
-    audit::record(tx, ctx, Event::created(&role_subject(role.id, &role.name), &serde_json::json!({"name": role.name})))
-        .await?;
+    audit::record(tx, ctx, Event::created(&role_subject(role.id, &role.name), &serde_json::json!({"name": role.name})));
     Ok(role.id)
 }

@@ -96,14 +96,21 @@ pub async fn remove(db: &impl ConnectionTrait, holder: Holder, permission: &str,
     Ok(entity::Entity::delete_many().filter(same).exec(db).await?.rows_affected > 0)
 }
 
-/// Removes every grant on one object of a model, so that none outlives it (authentik-rbac §8, 9).
-pub async fn forget_object(db: &impl ConnectionTrait, app_label: &str, model: &str, object: &str) -> Result<()> {
-    entity::Entity::delete_many()
-        .filter(entity::Column::ObjectPk.eq(object))
-        .filter(entity::Column::Permission.is_in(super::catalogue::of_model(app_label, model)))
-        .exec(db)
-        .await?;
+/// Removes every grant on some objects of a model, so that none outlives them (authentik-rbac §8, 9).
+pub async fn forget_objects(db: &impl ConnectionTrait, app_label: &str, model: &str, objects: &[String]) -> Result<()> {
+    for some in objects.chunks(MANY) {
+        entity::Entity::delete_many()
+            .filter(entity::Column::ObjectPk.is_in(some))
+            .filter(entity::Column::Permission.is_in(super::catalogue::of_model(app_label, model)))
+            .exec(db)
+            .await?;
+    }
     Ok(())
+}
+
+/// As [`forget_objects`], for one.
+pub async fn forget_object(db: &impl ConnectionTrait, app_label: &str, model: &str, object: &str) -> Result<()> {
+    forget_objects(db, app_label, model, &[object.to_owned()]).await
 }
 
 /// Roles by id; ids without a role are missing from the answer.

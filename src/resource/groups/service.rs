@@ -183,9 +183,9 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewGroup) -> Result<Model> {
     grants::set_roles_of_group(tx.conn(), group.id, &roles).await?;
     watch.after(ctx, tx, &members).await?;
     let fields = json!({
-        "name": group.name, "is_superuser": group.is_superuser, "parent": group.parent_id, "attributes": group.attributes,
+        "name": group.name, "is_superuser": group.is_superuser, "parent": group.parent_id.map(|id| id.simple().to_string()), "attributes": group.attributes,
     });
-    audit::record(tx, ctx, Event::created(&subject(&group), &fields)).await?;
+    audit::record(tx, ctx, Event::created(&subject(&group), &fields));
     tx.touch();
     Ok(group)
 }
@@ -235,7 +235,7 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
         grants::set_roles_of_group(tx.conn(), id, &roles).await?;
     }
     watch.after(ctx, &tx, &affected).await?;
-    audit::record(&tx, ctx, Event::updated(&subject(&group))).await?;
+    audit::record(&tx, ctx, Event::updated(&subject(&group)));
     let changed = store::view(tx.conn(), &ctx.principal, id).await?;
     tx.touch();
     tx.commit().await?;
@@ -253,7 +253,7 @@ pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
     store::delete(tx.conn(), id).await?;
     watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "group", &id.to_string()).await?;
-    audit::record(&tx, ctx, Event::deleted(&subject(&group))).await?;
+    audit::record(&tx, ctx, Event::deleted(&subject(&group)));
     tx.touch();
     tx.commit().await
 }
@@ -280,7 +280,7 @@ pub async fn set_membership(ctx: &Ctx, id: Uuid, user: i32, membership: Membersh
         Membership::Ends => store::remove_member(tx.conn(), id, user.id).await?,
     }
     watch.after(ctx, &tx, &[user.id]).await?;
-    audit::record(&tx, ctx, Event::updated(&subject(&group))).await?;
+    audit::record(&tx, ctx, Event::updated(&subject(&group)));
     tx.touch();
     tx.commit().await
 }

@@ -2,6 +2,7 @@
 
 use super::{
     entity::Intent,
+    keys,
     service::{self, NewToken, TokenChange},
     store::{TokenFilter, TokenView},
 };
@@ -165,7 +166,7 @@ impl Tokens for App {
         ctx: &Ctx,
         path: CoreTokensViewKeyRetrievePath,
     ) -> Result<CoreTokensViewKeyRetrieveResponse, Failure> {
-        let key = service::view_key(ctx, &path.identifier).await?.reveal().to_owned();
+        let key = keys::view_key(ctx, &path.identifier).await?.reveal().to_owned();
         Ok(CoreTokensViewKeyRetrieveResponse::Status200(models::TokenView { key }))
     }
 
@@ -176,7 +177,7 @@ impl Tokens for App {
         body: models::TokenSetKeyRequest,
     ) -> Result<CoreTokensSetKeyCreateResponse, Failure> {
         let key = body.key.flatten().filter(|key| !key.is_empty()).ok_or(crate::error::Error::Unexplained)?;
-        service::set_key(ctx, &path.identifier, PlainSecret::new(key)).await?;
+        keys::set_key(ctx, &path.identifier, PlainSecret::new(key)).await?;
         Ok(CoreTokensSetKeyCreateResponse::Status204)
     }
 

@@ -55,6 +55,10 @@ pub struct Model {
     pub key_digest: Digest,
     /// The key, so that `view_key` can show it again; sealed for this row's `id`.
     pub key_sealed: Sealed,
+    /// The key before the last rotation, while it goes on working.
+    #[sea_orm(unique)]
+    pub previous_digest: Option<Digest>,
+    pub previous_until: Option<DateTimeUtc>,
     /// What `search` looks through, but for the owner's name; see [`Model::searchable`].
     pub search: String,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
@@ -80,6 +84,17 @@ impl Model {
     #[must_use]
     pub fn is_expired(&self, now: DateTimeUtc) -> bool {
         self.end().is_some_and(|end| now > end)
+    }
+
+    /// When one of the token's keys ends; `None` when it never does. The former key ends by itself, and
+    /// with the token at the latest.
+    #[must_use]
+    pub fn key_end(&self, key: &Digest) -> Option<DateTimeUtc> {
+        if *key == self.key_digest {
+            return self.end();
+        }
+        let former = self.previous_until.unwrap_or(DateTimeUtc::MIN_UTC);
+        Some(self.end().map_or(former, |end| Ord::min(end, former)))
     }
 
     /// The token as events name it.

@@ -5,11 +5,12 @@
 
 use super::{
     entity::{ActiveModel, Intent, Model},
+    keys,
     store::{self, TokenFilter, TokenView},
 };
 use crate::{
     access::code,
-    audit::{self, Action, Event},
+    audit::{self, Event},
     ctx::Ctx,
     db::Tx,
     error::{Error, FieldErrors, Problem, Result},
@@ -18,7 +19,7 @@ use crate::{
         grants::store::{self as grants, Holder},
         users,
     },
-    secret::{PlainSecret, key},
+    secret::PlainSecret,
     time::{Duration, spelled},
 };
 use chrono::{DateTime, Utc};
@@ -177,6 +178,7 @@ pub async fn write(ctx: &Ctx, tx: &Tx, owner: &users::Model, token: Decided) -> 
         Some(key) => key,
         None => ctx.secret(tx.settings().default_token_length),
     };
+    keys::check_not_former(ctx, tx, None, &key).await?;
     let id = ctx.uuid();
     let token = store::insert(
         tx.conn(),
@@ -192,6 +194,8 @@ pub async fn write(ctx: &Ctx, tx: &Tx, owner: &users::Model, token: Decided) -> 
             managed: Set(managed),
             key_digest: Set(ctx.app.keyring.digest(&key)),
             key_sealed: Set(ctx.app.keyring.seal(&*ctx.app.entropy, &key, id.as_bytes())),
+            previous_digest: Set(None),
+            previous_until: Set(None),
         },
     )
     .await?;
@@ -199,7 +203,7 @@ pub async fn write(ctx: &Ctx, tx: &Tx, owner: &users::Model, token: Decided) -> 
         "identifier": token.identifier, "intent": token.intent.as_str(), "user": token.user_id,
         "description": token.description, "expires": token.expires, "expiring": token.expiring, "managed": token.managed,
     });
-    audit::record(tx, ctx, Event::created(&token.subject(), &fields)).await?;
+    audit::record(tx, ctx, Event::created(&token.subject(), &fields));
     Ok((token, key))
 }
 
@@ -306,7 +310,7 @@ pub async fn update(ctx: &Ctx, identifier: &str, change: TokenChange) -> Result<
         row.managed = Set(managed);
     }
     let token = store::update(tx.conn(), row).await?;
-    audit::record(&tx, ctx, Event::updated(&token.subject())).await?;
+    audit::record(&tx, ctx, Event::updated(&token.subject()));
     let changed = store::view(tx.conn(), &ctx.principal, &token.identifier).await?;
     if narrowed {
         tx.touch();
@@ -324,70 +328,9 @@ pub async fn delete(ctx: &Ctx, identifier: &str) -> Result<()> {
     let token = store::find_for_update(tx.conn(), &ctx.principal, identifier).await?;
     store::delete(tx.conn(), &token).await?;
     grants::forget_object(tx.conn(), "authentik_core", "token", &token.id.to_string()).await?;
-    audit::record(&tx, ctx, Event::deleted(&token.subject())).await?;
+    audit::record(&tx, ctx, Event::deleted(&token.subject()));
     tx.touch();
     tx.commit().await
-}
-
-/// Reveals the key of a token, and records that it was.
-///
-/// # Errors
-/// [`Error::NotFound`]; [`Error::Forbidden`] without `view_token_key` on the token.
-pub async fn view_key(ctx: &Ctx, identifier: &str) -> Result<PlainSecret> {
-    let token = store::find(ctx.app.db.read(), &ctx.principal, identifier).await?;
-    if !ctx.principal.holds_on(code::VIEW_TOKEN_KEY, &token.id.to_string()) {
-        return Err(Error::Forbidden);
-    }
-    let key = ctx.app.keyring.open(&token.key_sealed, token.id.as_bytes()).map_err(Error::internal)?;
-    let tx = ctx.begin().await?;
-    let event = Event::about(Action::SecretView, "authentik.core.api.tokens", "secret", &token.subject());
-    audit::record(&tx, ctx, event).await?;
-    tx.commit().await?;
-    Ok(key)
-}
-
-/// Whether the caller may set keys: nobody holds the permission but superusers.
-///
-/// # Errors
-/// [`Error::NotFound`] for a token out of sight, [`Error::Forbidden`] otherwise.
-pub async fn require_set_key(ctx: &Ctx, identifier: &str) -> Result<()> {
-    let token = store::find(ctx.app.db.read(), &ctx.principal, identifier).await?;
-    if ctx.principal.holds_on(code::SET_TOKEN_KEY, &token.id.to_string()) { Ok(()) } else { Err(Error::Forbidden) }
-}
-
-/// Replaces the key of a token; the old one is refused from the next request on.
-///
-/// # Errors
-/// As [`require_set_key`]; [`Error::Invalid`] when another token has this key, or it is a damaged one
-/// of ours.
-pub async fn set_key(ctx: &Ctx, identifier: &str, new: PlainSecret) -> Result<()> {
-    require_set_key(ctx, identifier).await?;
-    check_key(&new)?;
-    let mut tx = ctx.begin().await?;
-    let token = store::find_for_update(tx.conn(), &ctx.principal, identifier).await?;
-    let subject = token.subject();
-    let sealed = ctx.app.keyring.seal(&*ctx.app.entropy, &new, token.id.as_bytes());
-    let mut row = token.into_active_model();
-    row.key_digest = Set(ctx.app.keyring.digest(&new));
-    row.key_sealed = Set(sealed);
-    store::update(tx.conn(), row).await?;
-    audit::record(&tx, ctx, Event::updated(&subject)).await?;
-    tx.touch();
-    tx.commit().await
-}
-
-/// A key that somebody chose may be any text but a damaged key of ours.
-///
-/// # Errors
-/// [`Error::Invalid`].
-pub fn check_key(key: &PlainSecret) -> Result<()> {
-    if key.reveal().contains('\0') {
-        return Err(Error::rule("key", "Null characters are not allowed."));
-    }
-    match key::form(key.reveal()) {
-        key::Form::Damaged => Err(Error::rule("key", "This looks like a generated key, but its checksum is wrong.")),
-        key::Form::Generated | key::Form::Foreign => Ok(()),
-    }
 }
 
 /// What would be affected if the token went: nothing refers to tokens.

@@ -10,9 +10,10 @@ use crate::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _,
-    FromQueryResult, JoinType, QueryFilter as _, QueryResult, QuerySelect as _, Related, Select, Statement,
+    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _, Related, Select,
+    Statement,
     prelude::DateTimeUtc,
-    sea_query::{Expr, LockType},
+    sea_query::{Expr, ExprTrait as _, LockBehavior, LockType},
 };
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -74,7 +75,7 @@ fn one_sql(backend: DatabaseBackend) -> &'static str {
 }
 
 /// What a listing of tokens may be narrowed by; all exact.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TokenFilter {
     pub identifier: Option<String>,
     pub intent: Option<Intent>,
@@ -127,6 +128,7 @@ pub async fn list(
     filter: TokenFilter,
 ) -> Result<Page<TokenView>> {
     let mut select = visible(principal);
+    let everything = principal.is_superuser() && filter == TokenFilter::default() && !request.searches();
     let TokenFilter { identifier, intent, username, description, expires, expiring, managed } = filter;
     for condition in [
         identifier.map(|v| Column::Identifier.eq(v)),
@@ -148,7 +150,11 @@ pub async fn list(
     let counted = with_owner(select.clone());
     let ordered =
         request.order(viewed(select, db.get_database_backend()), order_column, &["identifier", "expires"], Column::Id);
-    request.fetch(db, counted, ordered).await
+    if everything {
+        request.fetch_counted(db, "tokens", ordered).await
+    } else {
+        request.fetch(db, counted, ordered).await
+    }
 }
 
 /// One token that the caller may see, with its owner.
@@ -199,14 +205,45 @@ pub async fn named(db: &impl ConnectionTrait, identifier: Option<&str>, managed:
     Ok(Entity::find().filter(any).all(db).await?)
 }
 
-/// The token with this key, and its owner.
+/// The token with this key, or with this former key, and its owner.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn by_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Option<(Model, users::Model)>> {
-    let found =
-        Entity::find().filter(Column::KeyDigest.eq(digest.clone())).find_also_related(users::Entity).one(db).await?;
+    let either = Column::KeyDigest.eq(digest.clone()).or(Column::PreviousDigest.eq(digest.clone()));
+    let found = Entity::find().filter(either).find_also_related(users::Entity).one(db).await?;
     Ok(found.and_then(|(token, user)| Some((token, user?))))
+}
+
+/// The token whose former key this is.
+///
+/// # Errors
+/// When the database is away.
+pub async fn by_former_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Option<Model>> {
+    Ok(Entity::find().filter(Column::PreviousDigest.eq(digest.clone())).one(db).await?)
+}
+
+/// Tokens that have ended, the longest ago first; those that somebody else is at are left out.
+///
+/// # Errors
+/// When the database is away.
+pub async fn ended(db: &impl ConnectionTrait, now: DateTimeUtc, most: u64) -> Result<Vec<Model>> {
+    Ok(Entity::find()
+        // In these words, so that the partial index serves.
+        .filter(Expr::cust("tokens.expiring"))
+        .filter(Column::Expires.lt(now))
+        .order_by_asc(Column::Expires)
+        .limit(most)
+        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+        .all(db)
+        .await?)
+}
+
+/// # Errors
+/// When the database is away.
+pub async fn delete_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<()> {
+    Entity::delete_many().filter(Column::Id.is_in(ids.iter().copied())).exec(db).await?;
+    Ok(())
 }
 
 /// Ids of an owner's tokens.

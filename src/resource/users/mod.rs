@@ -6,6 +6,7 @@
 mod api;
 pub mod avatar;
 pub mod entity;
+pub mod erasure;
 pub mod service;
 pub mod service_account;
 pub mod store;

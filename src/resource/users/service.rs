@@ -2,6 +2,7 @@
 
 use super::{
     entity::{ActiveModel, Kind, Model},
+    erasure,
     store::{self, UserFilter},
     view::UserView,
 };
@@ -184,7 +185,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewUser) -> Result<Model> {
         "username": user.username, "name": user.name, "email": user.email, "is_active": user.is_active,
         "path": user.path, "attributes": user.attributes,
     });
-    audit::record(tx, ctx, Event::created(&subject(&user), &fields)).await?;
+    audit::record(tx, ctx, Event::created(&subject(&user), &fields));
     Ok(user)
 }
 
@@ -252,7 +253,7 @@ pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> 
         store::set_groups(tx.conn(), id, &distinct(wanted)).await?;
     }
     watch.after(ctx, &tx, &[id]).await?;
-    audit::record(&tx, ctx, Event::updated(&subject(&user))).await?;
+    audit::record(&tx, ctx, Event::updated(&subject(&user)));
     let changed = store::view(tx.conn(), &ctx.principal, id).await?;
     tx.touch();
     tx.commit().await?;
@@ -276,14 +277,18 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     let user = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
     // Its tokens go with it, and so must what others hold on them.
-    for token in tokens::store::ids_of(tx.conn(), id).await? {
-        grants::forget_object(tx.conn(), "authentik_core", "token", &token.to_string()).await?;
-    }
+    let its: Vec<String> = tokens::store::ids_of(tx.conn(), id).await?.iter().map(ToString::to_string).collect();
+    grants::forget_objects(tx.conn(), "authentik_core", "token", &its).await?;
     store::delete(tx.conn(), id).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
-    audit::record(&tx, ctx, Event::deleted(&subject(&user))).await?;
+    audit::record(&tx, ctx, Event::deleted(&subject(&user)));
+    let forget = erasure::ask(&tx, id).await?;
     tx.touch();
-    tx.commit().await
+    tx.commit().await?;
+    if forget {
+        ctx.app.sweep.notify_one();
+    }
+    Ok(())
 }
 
 /// Sets a password; `None` makes it unusable.
@@ -308,10 +313,10 @@ pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> 
     }
     let user = store::update(tx.conn(), row).await?;
     let about = subject(&user);
-    audit::record(&tx, ctx, Event::updated(&about)).await?;
+    audit::record(&tx, ctx, Event::updated(&about));
     if usable {
         let event = Event::about(Action::PasswordSet, "authentik.core.signals", "model", &about);
-        audit::record(&tx, ctx, event.of_user(user.id, &user.username, &user.email)).await?;
+        audit::record(&tx, ctx, event.of_user(user.id, &user.username, &user.email));
     }
     tx.touch();
     tx.commit().await
@@ -396,7 +401,12 @@ pub async fn myself(ctx: &Ctx) -> Result<Myself> {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn account(db: &impl ConnectionTrait, user: Model, expires: Option<DateTime<Utc>>) -> Result<Account> {
+pub async fn account(
+    db: &impl ConnectionTrait,
+    user: Model,
+    token: Uuid,
+    expires: Option<DateTime<Utc>>,
+) -> Result<Account> {
     Ok(Account {
         superuser: groups::hierarchy::superusers(db).await?.contains(&user.id),
         grants: grants::of_user(db, user.id).await?,
@@ -404,6 +414,7 @@ pub async fn account(db: &impl ConnectionTrait, user: Model, expires: Option<Dat
         uuid: user.uuid,
         username: user.username,
         email: user.email,
+        token: Some(token),
         expires,
     })
 }

@@ -3,6 +3,450 @@
 use super::models;
 use tessera_api_runtime as rt;
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum AssignedModel {
+    #[serde(rename = "authentik_blueprints.blueprintinstance")]
+    AuthentikBlueprintsBlueprintinstance,
+    #[serde(rename = "authentik_brands.brand")]
+    AuthentikBrandsBrand,
+    #[serde(rename = "authentik_core.application")]
+    AuthentikCoreApplication,
+    #[serde(rename = "authentik_core.group")]
+    AuthentikCoreGroup,
+    #[serde(rename = "authentik_core.token")]
+    AuthentikCoreToken,
+    #[serde(rename = "authentik_core.user")]
+    AuthentikCoreUser,
+    #[serde(rename = "authentik_crypto.certificatekeypair")]
+    AuthentikCryptoCertificatekeypair,
+    #[serde(rename = "authentik_enterprise.license")]
+    AuthentikEnterpriseLicense,
+    #[serde(rename = "authentik_events.event")]
+    AuthentikEventsEvent,
+    #[serde(rename = "authentik_events.notification")]
+    AuthentikEventsNotification,
+    #[serde(rename = "authentik_events.notificationrule")]
+    AuthentikEventsNotificationrule,
+    #[serde(rename = "authentik_events.notificationtransport")]
+    AuthentikEventsNotificationtransport,
+    #[serde(rename = "authentik_events.notificationwebhookmapping")]
+    AuthentikEventsNotificationwebhookmapping,
+    #[serde(rename = "authentik_flows.flow")]
+    AuthentikFlowsFlow,
+    #[serde(rename = "authentik_flows.flowstagebinding")]
+    AuthentikFlowsFlowstagebinding,
+    #[serde(rename = "authentik_outposts.dockerserviceconnection")]
+    AuthentikOutpostsDockerserviceconnection,
+    #[serde(rename = "authentik_outposts.kubernetesserviceconnection")]
+    AuthentikOutpostsKubernetesserviceconnection,
+    #[serde(rename = "authentik_outposts.outpost")]
+    AuthentikOutpostsOutpost,
+    #[serde(rename = "authentik_policies.policybinding")]
+    AuthentikPoliciesPolicybinding,
+    #[serde(rename = "authentik_policies_dummy.dummypolicy")]
+    AuthentikPoliciesDummyDummypolicy,
+    #[serde(rename = "authentik_policies_event_matcher.eventmatcherpolicy")]
+    AuthentikPoliciesEventMatcherEventmatcherpolicy,
+    #[serde(rename = "authentik_policies_expiry.passwordexpirypolicy")]
+    AuthentikPoliciesExpiryPasswordexpirypolicy,
+    #[serde(rename = "authentik_policies_expression.expressionpolicy")]
+    AuthentikPoliciesExpressionExpressionpolicy,
+    #[serde(rename = "authentik_policies_geoip.geoippolicy")]
+    AuthentikPoliciesGeoipGeoippolicy,
+    #[serde(rename = "authentik_policies_password.passwordpolicy")]
+    AuthentikPoliciesPasswordPasswordpolicy,
+    #[serde(rename = "authentik_policies_reputation.reputationpolicy")]
+    AuthentikPoliciesReputationReputationpolicy,
+    #[serde(rename = "authentik_providers_google_workspace.googleworkspaceprovider")]
+    AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovider,
+    #[serde(rename = "authentik_providers_google_workspace.googleworkspaceprovidermapping")]
+    AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovidermapping,
+    #[serde(rename = "authentik_providers_ldap.ldapprovider")]
+    AuthentikProvidersLdapLdapprovider,
+    #[serde(rename = "authentik_providers_microsoft_entra.microsoftentraprovider")]
+    AuthentikProvidersMicrosoftEntraMicrosoftentraprovider,
+    #[serde(rename = "authentik_providers_microsoft_entra.microsoftentraprovidermapping")]
+    AuthentikProvidersMicrosoftEntraMicrosoftentraprovidermapping,
+    #[serde(rename = "authentik_providers_oauth2.oauth2provider")]
+    AuthentikProvidersOauth2Oauth2provider,
+    #[serde(rename = "authentik_providers_oauth2.scopemapping")]
+    AuthentikProvidersOauth2Scopemapping,
+    #[serde(rename = "authentik_providers_proxy.proxyprovider")]
+    AuthentikProvidersProxyProxyprovider,
+    #[serde(rename = "authentik_providers_rac.endpoint")]
+    AuthentikProvidersRacEndpoint,
+    #[serde(rename = "authentik_providers_rac.racpropertymapping")]
+    AuthentikProvidersRacRacpropertymapping,
+    #[serde(rename = "authentik_providers_rac.racprovider")]
+    AuthentikProvidersRacRacprovider,
+    #[serde(rename = "authentik_providers_radius.radiusprovider")]
+    AuthentikProvidersRadiusRadiusprovider,
+    #[serde(rename = "authentik_providers_radius.radiusproviderpropertymapping")]
+    AuthentikProvidersRadiusRadiusproviderpropertymapping,
+    #[serde(rename = "authentik_providers_saml.samlpropertymapping")]
+    AuthentikProvidersSamlSamlpropertymapping,
+    #[serde(rename = "authentik_providers_saml.samlprovider")]
+    AuthentikProvidersSamlSamlprovider,
+    #[serde(rename = "authentik_providers_scim.scimmapping")]
+    AuthentikProvidersScimScimmapping,
+    #[serde(rename = "authentik_providers_scim.scimprovider")]
+    AuthentikProvidersScimScimprovider,
+    #[serde(rename = "authentik_rbac.role")]
+    AuthentikRbacRole,
+    #[serde(rename = "authentik_sources_ldap.ldapsource")]
+    AuthentikSourcesLdapLdapsource,
+    #[serde(rename = "authentik_sources_ldap.ldapsourcepropertymapping")]
+    AuthentikSourcesLdapLdapsourcepropertymapping,
+    #[serde(rename = "authentik_sources_oauth.groupoauthsourceconnection")]
+    AuthentikSourcesOauthGroupoauthsourceconnection,
+    #[serde(rename = "authentik_sources_oauth.oauthsource")]
+    AuthentikSourcesOauthOauthsource,
+    #[serde(rename = "authentik_sources_oauth.oauthsourcepropertymapping")]
+    AuthentikSourcesOauthOauthsourcepropertymapping,
+    #[serde(rename = "authentik_sources_oauth.useroauthsourceconnection")]
+    AuthentikSourcesOauthUseroauthsourceconnection,
+    #[serde(rename = "authentik_sources_plex.groupplexsourceconnection")]
+    AuthentikSourcesPlexGroupplexsourceconnection,
+    #[serde(rename = "authentik_sources_plex.plexsource")]
+    AuthentikSourcesPlexPlexsource,
+    #[serde(rename = "authentik_sources_plex.plexsourcepropertymapping")]
+    AuthentikSourcesPlexPlexsourcepropertymapping,
+    #[serde(rename = "authentik_sources_plex.userplexsourceconnection")]
+    AuthentikSourcesPlexUserplexsourceconnection,
+    #[serde(rename = "authentik_sources_saml.groupsamlsourceconnection")]
+    AuthentikSourcesSamlGroupsamlsourceconnection,
+    #[serde(rename = "authentik_sources_saml.samlsource")]
+    AuthentikSourcesSamlSamlsource,
+    #[serde(rename = "authentik_sources_saml.samlsourcepropertymapping")]
+    AuthentikSourcesSamlSamlsourcepropertymapping,
+    #[serde(rename = "authentik_sources_saml.usersamlsourceconnection")]
+    AuthentikSourcesSamlUsersamlsourceconnection,
+    #[serde(rename = "authentik_sources_scim.scimsource")]
+    AuthentikSourcesScimScimsource,
+    #[serde(rename = "authentik_sources_scim.scimsourcepropertymapping")]
+    AuthentikSourcesScimScimsourcepropertymapping,
+    #[serde(rename = "authentik_stages_authenticator_duo.authenticatorduostage")]
+    AuthentikStagesAuthenticatorDuoAuthenticatorduostage,
+    #[serde(rename = "authentik_stages_authenticator_duo.duodevice")]
+    AuthentikStagesAuthenticatorDuoDuodevice,
+    #[serde(rename = "authentik_stages_authenticator_sms.authenticatorsmsstage")]
+    AuthentikStagesAuthenticatorSmsAuthenticatorsmsstage,
+    #[serde(rename = "authentik_stages_authenticator_sms.smsdevice")]
+    AuthentikStagesAuthenticatorSmsSmsdevice,
+    #[serde(rename = "authentik_stages_authenticator_static.authenticatorstaticstage")]
+    AuthentikStagesAuthenticatorStaticAuthenticatorstaticstage,
+    #[serde(rename = "authentik_stages_authenticator_static.staticdevice")]
+    AuthentikStagesAuthenticatorStaticStaticdevice,
+    #[serde(rename = "authentik_stages_authenticator_totp.authenticatortotpstage")]
+    AuthentikStagesAuthenticatorTotpAuthenticatortotpstage,
+    #[serde(rename = "authentik_stages_authenticator_totp.totpdevice")]
+    AuthentikStagesAuthenticatorTotpTotpdevice,
+    #[serde(rename = "authentik_stages_authenticator_validate.authenticatorvalidatestage")]
+    AuthentikStagesAuthenticatorValidateAuthenticatorvalidatestage,
+    #[serde(rename = "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage")]
+    AuthentikStagesAuthenticatorWebauthnAuthenticatorwebauthnstage,
+    #[serde(rename = "authentik_stages_authenticator_webauthn.webauthndevice")]
+    AuthentikStagesAuthenticatorWebauthnWebauthndevice,
+    #[serde(rename = "authentik_stages_captcha.captchastage")]
+    AuthentikStagesCaptchaCaptchastage,
+    #[serde(rename = "authentik_stages_consent.consentstage")]
+    AuthentikStagesConsentConsentstage,
+    #[serde(rename = "authentik_stages_consent.userconsent")]
+    AuthentikStagesConsentUserconsent,
+    #[serde(rename = "authentik_stages_deny.denystage")]
+    AuthentikStagesDenyDenystage,
+    #[serde(rename = "authentik_stages_dummy.dummystage")]
+    AuthentikStagesDummyDummystage,
+    #[serde(rename = "authentik_stages_email.emailstage")]
+    AuthentikStagesEmailEmailstage,
+    #[serde(rename = "authentik_stages_identification.identificationstage")]
+    AuthentikStagesIdentificationIdentificationstage,
+    #[serde(rename = "authentik_stages_invitation.invitation")]
+    AuthentikStagesInvitationInvitation,
+    #[serde(rename = "authentik_stages_invitation.invitationstage")]
+    AuthentikStagesInvitationInvitationstage,
+    #[serde(rename = "authentik_stages_password.passwordstage")]
+    AuthentikStagesPasswordPasswordstage,
+    #[serde(rename = "authentik_stages_prompt.prompt")]
+    AuthentikStagesPromptPrompt,
+    #[serde(rename = "authentik_stages_prompt.promptstage")]
+    AuthentikStagesPromptPromptstage,
+    #[serde(rename = "authentik_stages_source.sourcestage")]
+    AuthentikStagesSourceSourcestage,
+    #[serde(rename = "authentik_stages_user_delete.userdeletestage")]
+    AuthentikStagesUserDeleteUserdeletestage,
+    #[serde(rename = "authentik_stages_user_login.userloginstage")]
+    AuthentikStagesUserLoginUserloginstage,
+    #[serde(rename = "authentik_stages_user_logout.userlogoutstage")]
+    AuthentikStagesUserLogoutUserlogoutstage,
+    #[serde(rename = "authentik_stages_user_write.userwritestage")]
+    AuthentikStagesUserWriteUserwritestage,
+    #[serde(rename = "authentik_tenants.domain")]
+    AuthentikTenantsDomain,
+}
+impl AssignedModel {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthentikBlueprintsBlueprintinstance => "authentik_blueprints.blueprintinstance",
+            Self::AuthentikBrandsBrand => "authentik_brands.brand",
+            Self::AuthentikCoreApplication => "authentik_core.application",
+            Self::AuthentikCoreGroup => "authentik_core.group",
+            Self::AuthentikCoreToken => "authentik_core.token",
+            Self::AuthentikCoreUser => "authentik_core.user",
+            Self::AuthentikCryptoCertificatekeypair => "authentik_crypto.certificatekeypair",
+            Self::AuthentikEnterpriseLicense => "authentik_enterprise.license",
+            Self::AuthentikEventsEvent => "authentik_events.event",
+            Self::AuthentikEventsNotification => "authentik_events.notification",
+            Self::AuthentikEventsNotificationrule => "authentik_events.notificationrule",
+            Self::AuthentikEventsNotificationtransport => "authentik_events.notificationtransport",
+            Self::AuthentikEventsNotificationwebhookmapping => "authentik_events.notificationwebhookmapping",
+            Self::AuthentikFlowsFlow => "authentik_flows.flow",
+            Self::AuthentikFlowsFlowstagebinding => "authentik_flows.flowstagebinding",
+            Self::AuthentikOutpostsDockerserviceconnection => "authentik_outposts.dockerserviceconnection",
+            Self::AuthentikOutpostsKubernetesserviceconnection => "authentik_outposts.kubernetesserviceconnection",
+            Self::AuthentikOutpostsOutpost => "authentik_outposts.outpost",
+            Self::AuthentikPoliciesPolicybinding => "authentik_policies.policybinding",
+            Self::AuthentikPoliciesDummyDummypolicy => "authentik_policies_dummy.dummypolicy",
+            Self::AuthentikPoliciesEventMatcherEventmatcherpolicy => {
+                "authentik_policies_event_matcher.eventmatcherpolicy"
+            }
+            Self::AuthentikPoliciesExpiryPasswordexpirypolicy => "authentik_policies_expiry.passwordexpirypolicy",
+            Self::AuthentikPoliciesExpressionExpressionpolicy => "authentik_policies_expression.expressionpolicy",
+            Self::AuthentikPoliciesGeoipGeoippolicy => "authentik_policies_geoip.geoippolicy",
+            Self::AuthentikPoliciesPasswordPasswordpolicy => "authentik_policies_password.passwordpolicy",
+            Self::AuthentikPoliciesReputationReputationpolicy => "authentik_policies_reputation.reputationpolicy",
+            Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovider => {
+                "authentik_providers_google_workspace.googleworkspaceprovider"
+            }
+            Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovidermapping => {
+                "authentik_providers_google_workspace.googleworkspaceprovidermapping"
+            }
+            Self::AuthentikProvidersLdapLdapprovider => "authentik_providers_ldap.ldapprovider",
+            Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovider => {
+                "authentik_providers_microsoft_entra.microsoftentraprovider"
+            }
+            Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovidermapping => {
+                "authentik_providers_microsoft_entra.microsoftentraprovidermapping"
+            }
+            Self::AuthentikProvidersOauth2Oauth2provider => "authentik_providers_oauth2.oauth2provider",
+            Self::AuthentikProvidersOauth2Scopemapping => "authentik_providers_oauth2.scopemapping",
+            Self::AuthentikProvidersProxyProxyprovider => "authentik_providers_proxy.proxyprovider",
+            Self::AuthentikProvidersRacEndpoint => "authentik_providers_rac.endpoint",
+            Self::AuthentikProvidersRacRacpropertymapping => "authentik_providers_rac.racpropertymapping",
+            Self::AuthentikProvidersRacRacprovider => "authentik_providers_rac.racprovider",
+            Self::AuthentikProvidersRadiusRadiusprovider => "authentik_providers_radius.radiusprovider",
+            Self::AuthentikProvidersRadiusRadiusproviderpropertymapping => {
+                "authentik_providers_radius.radiusproviderpropertymapping"
+            }
+            Self::AuthentikProvidersSamlSamlpropertymapping => "authentik_providers_saml.samlpropertymapping",
+            Self::AuthentikProvidersSamlSamlprovider => "authentik_providers_saml.samlprovider",
+            Self::AuthentikProvidersScimScimmapping => "authentik_providers_scim.scimmapping",
+            Self::AuthentikProvidersScimScimprovider => "authentik_providers_scim.scimprovider",
+            Self::AuthentikRbacRole => "authentik_rbac.role",
+            Self::AuthentikSourcesLdapLdapsource => "authentik_sources_ldap.ldapsource",
+            Self::AuthentikSourcesLdapLdapsourcepropertymapping => "authentik_sources_ldap.ldapsourcepropertymapping",
+            Self::AuthentikSourcesOauthGroupoauthsourceconnection => {
+                "authentik_sources_oauth.groupoauthsourceconnection"
+            }
+            Self::AuthentikSourcesOauthOauthsource => "authentik_sources_oauth.oauthsource",
+            Self::AuthentikSourcesOauthOauthsourcepropertymapping => {
+                "authentik_sources_oauth.oauthsourcepropertymapping"
+            }
+            Self::AuthentikSourcesOauthUseroauthsourceconnection => "authentik_sources_oauth.useroauthsourceconnection",
+            Self::AuthentikSourcesPlexGroupplexsourceconnection => "authentik_sources_plex.groupplexsourceconnection",
+            Self::AuthentikSourcesPlexPlexsource => "authentik_sources_plex.plexsource",
+            Self::AuthentikSourcesPlexPlexsourcepropertymapping => "authentik_sources_plex.plexsourcepropertymapping",
+            Self::AuthentikSourcesPlexUserplexsourceconnection => "authentik_sources_plex.userplexsourceconnection",
+            Self::AuthentikSourcesSamlGroupsamlsourceconnection => "authentik_sources_saml.groupsamlsourceconnection",
+            Self::AuthentikSourcesSamlSamlsource => "authentik_sources_saml.samlsource",
+            Self::AuthentikSourcesSamlSamlsourcepropertymapping => "authentik_sources_saml.samlsourcepropertymapping",
+            Self::AuthentikSourcesSamlUsersamlsourceconnection => "authentik_sources_saml.usersamlsourceconnection",
+            Self::AuthentikSourcesScimScimsource => "authentik_sources_scim.scimsource",
+            Self::AuthentikSourcesScimScimsourcepropertymapping => "authentik_sources_scim.scimsourcepropertymapping",
+            Self::AuthentikStagesAuthenticatorDuoAuthenticatorduostage => {
+                "authentik_stages_authenticator_duo.authenticatorduostage"
+            }
+            Self::AuthentikStagesAuthenticatorDuoDuodevice => "authentik_stages_authenticator_duo.duodevice",
+            Self::AuthentikStagesAuthenticatorSmsAuthenticatorsmsstage => {
+                "authentik_stages_authenticator_sms.authenticatorsmsstage"
+            }
+            Self::AuthentikStagesAuthenticatorSmsSmsdevice => "authentik_stages_authenticator_sms.smsdevice",
+            Self::AuthentikStagesAuthenticatorStaticAuthenticatorstaticstage => {
+                "authentik_stages_authenticator_static.authenticatorstaticstage"
+            }
+            Self::AuthentikStagesAuthenticatorStaticStaticdevice => {
+                "authentik_stages_authenticator_static.staticdevice"
+            }
+            Self::AuthentikStagesAuthenticatorTotpAuthenticatortotpstage => {
+                "authentik_stages_authenticator_totp.authenticatortotpstage"
+            }
+            Self::AuthentikStagesAuthenticatorTotpTotpdevice => "authentik_stages_authenticator_totp.totpdevice",
+            Self::AuthentikStagesAuthenticatorValidateAuthenticatorvalidatestage => {
+                "authentik_stages_authenticator_validate.authenticatorvalidatestage"
+            }
+            Self::AuthentikStagesAuthenticatorWebauthnAuthenticatorwebauthnstage => {
+                "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage"
+            }
+            Self::AuthentikStagesAuthenticatorWebauthnWebauthndevice => {
+                "authentik_stages_authenticator_webauthn.webauthndevice"
+            }
+            Self::AuthentikStagesCaptchaCaptchastage => "authentik_stages_captcha.captchastage",
+            Self::AuthentikStagesConsentConsentstage => "authentik_stages_consent.consentstage",
+            Self::AuthentikStagesConsentUserconsent => "authentik_stages_consent.userconsent",
+            Self::AuthentikStagesDenyDenystage => "authentik_stages_deny.denystage",
+            Self::AuthentikStagesDummyDummystage => "authentik_stages_dummy.dummystage",
+            Self::AuthentikStagesEmailEmailstage => "authentik_stages_email.emailstage",
+            Self::AuthentikStagesIdentificationIdentificationstage => {
+                "authentik_stages_identification.identificationstage"
+            }
+            Self::AuthentikStagesInvitationInvitation => "authentik_stages_invitation.invitation",
+            Self::AuthentikStagesInvitationInvitationstage => "authentik_stages_invitation.invitationstage",
+            Self::AuthentikStagesPasswordPasswordstage => "authentik_stages_password.passwordstage",
+            Self::AuthentikStagesPromptPrompt => "authentik_stages_prompt.prompt",
+            Self::AuthentikStagesPromptPromptstage => "authentik_stages_prompt.promptstage",
+            Self::AuthentikStagesSourceSourcestage => "authentik_stages_source.sourcestage",
+            Self::AuthentikStagesUserDeleteUserdeletestage => "authentik_stages_user_delete.userdeletestage",
+            Self::AuthentikStagesUserLoginUserloginstage => "authentik_stages_user_login.userloginstage",
+            Self::AuthentikStagesUserLogoutUserlogoutstage => "authentik_stages_user_logout.userlogoutstage",
+            Self::AuthentikStagesUserWriteUserwritestage => "authentik_stages_user_write.userwritestage",
+            Self::AuthentikTenantsDomain => "authentik_tenants.domain",
+        }
+    }
+}
+impl std::str::FromStr for AssignedModel {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "authentik_blueprints.blueprintinstance" => Self::AuthentikBlueprintsBlueprintinstance,
+            "authentik_brands.brand" => Self::AuthentikBrandsBrand,
+            "authentik_core.application" => Self::AuthentikCoreApplication,
+            "authentik_core.group" => Self::AuthentikCoreGroup,
+            "authentik_core.token" => Self::AuthentikCoreToken,
+            "authentik_core.user" => Self::AuthentikCoreUser,
+            "authentik_crypto.certificatekeypair" => Self::AuthentikCryptoCertificatekeypair,
+            "authentik_enterprise.license" => Self::AuthentikEnterpriseLicense,
+            "authentik_events.event" => Self::AuthentikEventsEvent,
+            "authentik_events.notification" => Self::AuthentikEventsNotification,
+            "authentik_events.notificationrule" => Self::AuthentikEventsNotificationrule,
+            "authentik_events.notificationtransport" => Self::AuthentikEventsNotificationtransport,
+            "authentik_events.notificationwebhookmapping" => Self::AuthentikEventsNotificationwebhookmapping,
+            "authentik_flows.flow" => Self::AuthentikFlowsFlow,
+            "authentik_flows.flowstagebinding" => Self::AuthentikFlowsFlowstagebinding,
+            "authentik_outposts.dockerserviceconnection" => Self::AuthentikOutpostsDockerserviceconnection,
+            "authentik_outposts.kubernetesserviceconnection" => Self::AuthentikOutpostsKubernetesserviceconnection,
+            "authentik_outposts.outpost" => Self::AuthentikOutpostsOutpost,
+            "authentik_policies.policybinding" => Self::AuthentikPoliciesPolicybinding,
+            "authentik_policies_dummy.dummypolicy" => Self::AuthentikPoliciesDummyDummypolicy,
+            "authentik_policies_event_matcher.eventmatcherpolicy" => {
+                Self::AuthentikPoliciesEventMatcherEventmatcherpolicy
+            }
+            "authentik_policies_expiry.passwordexpirypolicy" => Self::AuthentikPoliciesExpiryPasswordexpirypolicy,
+            "authentik_policies_expression.expressionpolicy" => Self::AuthentikPoliciesExpressionExpressionpolicy,
+            "authentik_policies_geoip.geoippolicy" => Self::AuthentikPoliciesGeoipGeoippolicy,
+            "authentik_policies_password.passwordpolicy" => Self::AuthentikPoliciesPasswordPasswordpolicy,
+            "authentik_policies_reputation.reputationpolicy" => Self::AuthentikPoliciesReputationReputationpolicy,
+            "authentik_providers_google_workspace.googleworkspaceprovider" => {
+                Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovider
+            }
+            "authentik_providers_google_workspace.googleworkspaceprovidermapping" => {
+                Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovidermapping
+            }
+            "authentik_providers_ldap.ldapprovider" => Self::AuthentikProvidersLdapLdapprovider,
+            "authentik_providers_microsoft_entra.microsoftentraprovider" => {
+                Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovider
+            }
+            "authentik_providers_microsoft_entra.microsoftentraprovidermapping" => {
+                Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovidermapping
+            }
+            "authentik_providers_oauth2.oauth2provider" => Self::AuthentikProvidersOauth2Oauth2provider,
+            "authentik_providers_oauth2.scopemapping" => Self::AuthentikProvidersOauth2Scopemapping,
+            "authentik_providers_proxy.proxyprovider" => Self::AuthentikProvidersProxyProxyprovider,
+            "authentik_providers_rac.endpoint" => Self::AuthentikProvidersRacEndpoint,
+            "authentik_providers_rac.racpropertymapping" => Self::AuthentikProvidersRacRacpropertymapping,
+            "authentik_providers_rac.racprovider" => Self::AuthentikProvidersRacRacprovider,
+            "authentik_providers_radius.radiusprovider" => Self::AuthentikProvidersRadiusRadiusprovider,
+            "authentik_providers_radius.radiusproviderpropertymapping" => {
+                Self::AuthentikProvidersRadiusRadiusproviderpropertymapping
+            }
+            "authentik_providers_saml.samlpropertymapping" => Self::AuthentikProvidersSamlSamlpropertymapping,
+            "authentik_providers_saml.samlprovider" => Self::AuthentikProvidersSamlSamlprovider,
+            "authentik_providers_scim.scimmapping" => Self::AuthentikProvidersScimScimmapping,
+            "authentik_providers_scim.scimprovider" => Self::AuthentikProvidersScimScimprovider,
+            "authentik_rbac.role" => Self::AuthentikRbacRole,
+            "authentik_sources_ldap.ldapsource" => Self::AuthentikSourcesLdapLdapsource,
+            "authentik_sources_ldap.ldapsourcepropertymapping" => Self::AuthentikSourcesLdapLdapsourcepropertymapping,
+            "authentik_sources_oauth.groupoauthsourceconnection" => {
+                Self::AuthentikSourcesOauthGroupoauthsourceconnection
+            }
+            "authentik_sources_oauth.oauthsource" => Self::AuthentikSourcesOauthOauthsource,
+            "authentik_sources_oauth.oauthsourcepropertymapping" => {
+                Self::AuthentikSourcesOauthOauthsourcepropertymapping
+            }
+            "authentik_sources_oauth.useroauthsourceconnection" => Self::AuthentikSourcesOauthUseroauthsourceconnection,
+            "authentik_sources_plex.groupplexsourceconnection" => Self::AuthentikSourcesPlexGroupplexsourceconnection,
+            "authentik_sources_plex.plexsource" => Self::AuthentikSourcesPlexPlexsource,
+            "authentik_sources_plex.plexsourcepropertymapping" => Self::AuthentikSourcesPlexPlexsourcepropertymapping,
+            "authentik_sources_plex.userplexsourceconnection" => Self::AuthentikSourcesPlexUserplexsourceconnection,
+            "authentik_sources_saml.groupsamlsourceconnection" => Self::AuthentikSourcesSamlGroupsamlsourceconnection,
+            "authentik_sources_saml.samlsource" => Self::AuthentikSourcesSamlSamlsource,
+            "authentik_sources_saml.samlsourcepropertymapping" => Self::AuthentikSourcesSamlSamlsourcepropertymapping,
+            "authentik_sources_saml.usersamlsourceconnection" => Self::AuthentikSourcesSamlUsersamlsourceconnection,
+            "authentik_sources_scim.scimsource" => Self::AuthentikSourcesScimScimsource,
+            "authentik_sources_scim.scimsourcepropertymapping" => Self::AuthentikSourcesScimScimsourcepropertymapping,
+            "authentik_stages_authenticator_duo.authenticatorduostage" => {
+                Self::AuthentikStagesAuthenticatorDuoAuthenticatorduostage
+            }
+            "authentik_stages_authenticator_duo.duodevice" => Self::AuthentikStagesAuthenticatorDuoDuodevice,
+            "authentik_stages_authenticator_sms.authenticatorsmsstage" => {
+                Self::AuthentikStagesAuthenticatorSmsAuthenticatorsmsstage
+            }
+            "authentik_stages_authenticator_sms.smsdevice" => Self::AuthentikStagesAuthenticatorSmsSmsdevice,
+            "authentik_stages_authenticator_static.authenticatorstaticstage" => {
+                Self::AuthentikStagesAuthenticatorStaticAuthenticatorstaticstage
+            }
+            "authentik_stages_authenticator_static.staticdevice" => {
+                Self::AuthentikStagesAuthenticatorStaticStaticdevice
+            }
+            "authentik_stages_authenticator_totp.authenticatortotpstage" => {
+                Self::AuthentikStagesAuthenticatorTotpAuthenticatortotpstage
+            }
+            "authentik_stages_authenticator_totp.totpdevice" => Self::AuthentikStagesAuthenticatorTotpTotpdevice,
+            "authentik_stages_authenticator_validate.authenticatorvalidatestage" => {
+                Self::AuthentikStagesAuthenticatorValidateAuthenticatorvalidatestage
+            }
+            "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage" => {
+                Self::AuthentikStagesAuthenticatorWebauthnAuthenticatorwebauthnstage
+            }
+            "authentik_stages_authenticator_webauthn.webauthndevice" => {
+                Self::AuthentikStagesAuthenticatorWebauthnWebauthndevice
+            }
+            "authentik_stages_captcha.captchastage" => Self::AuthentikStagesCaptchaCaptchastage,
+            "authentik_stages_consent.consentstage" => Self::AuthentikStagesConsentConsentstage,
+            "authentik_stages_consent.userconsent" => Self::AuthentikStagesConsentUserconsent,
+            "authentik_stages_deny.denystage" => Self::AuthentikStagesDenyDenystage,
+            "authentik_stages_dummy.dummystage" => Self::AuthentikStagesDummyDummystage,
+            "authentik_stages_email.emailstage" => Self::AuthentikStagesEmailEmailstage,
+            "authentik_stages_identification.identificationstage" => {
+                Self::AuthentikStagesIdentificationIdentificationstage
+            }
+            "authentik_stages_invitation.invitation" => Self::AuthentikStagesInvitationInvitation,
+            "authentik_stages_invitation.invitationstage" => Self::AuthentikStagesInvitationInvitationstage,
+            "authentik_stages_password.passwordstage" => Self::AuthentikStagesPasswordPasswordstage,
+            "authentik_stages_prompt.prompt" => Self::AuthentikStagesPromptPrompt,
+            "authentik_stages_prompt.promptstage" => Self::AuthentikStagesPromptPromptstage,
+            "authentik_stages_source.sourcestage" => Self::AuthentikStagesSourceSourcestage,
+            "authentik_stages_user_delete.userdeletestage" => Self::AuthentikStagesUserDeleteUserdeletestage,
+            "authentik_stages_user_login.userloginstage" => Self::AuthentikStagesUserLoginUserloginstage,
+            "authentik_stages_user_logout.userlogoutstage" => Self::AuthentikStagesUserLogoutUserlogoutstage,
+            "authentik_stages_user_write.userwritestage" => Self::AuthentikStagesUserWriteUserwritestage,
+            "authentik_tenants.domain" => Self::AuthentikTenantsDomain,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// Something a server may be able to do: `can_save_media` takes uploads of icons and backgrounds, `can_geo_ip` and `can_asn` look up the place and the network of an address, `can_impersonate` lets one account act as another, `can_debug` runs in debug mode, `is_enterprise` has the remote access parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum CapabilitiesEnum {
@@ -173,6 +617,136 @@ impl std::fmt::Debug for ErrorReportingConfig {
             .field("traces_sample_rate", &self.traces_sample_rate)
             .finish()
     }
+}
+
+/// A permission that a role holds on one object, described for people.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ExtraRoleObjectPermission {
+    #[serde(rename = "id")]
+    pub id: i32,
+    #[serde(rename = "codename")]
+    pub codename: String,
+    #[serde(rename = "model")]
+    pub model: String,
+    #[serde(rename = "app_label")]
+    pub app_label: String,
+    #[serde(rename = "object_pk")]
+    pub object_pk: String,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "app_label_verbose")]
+    pub app_label_verbose: String,
+    #[serde(rename = "model_verbose")]
+    pub model_verbose: String,
+    #[serde(rename = "object_description")]
+    pub object_description: Option<String>,
+}
+impl std::fmt::Debug for ExtraRoleObjectPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExtraRoleObjectPermission")
+            .field("id", &self.id)
+            .field("codename", &self.codename)
+            .field("model", &self.model)
+            .field("app_label", &self.app_label)
+            .field("object_pk", &self.object_pk)
+            .field("name", &self.name)
+            .field("app_label_verbose", &self.app_label_verbose)
+            .field("model_verbose", &self.model_verbose)
+            .field("object_description", &self.object_description)
+            .finish()
+    }
+}
+
+/// Where a permission of a role is to hold.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ExtraRoleObjectPermissionRequest {
+    #[serde(rename = "object_pk")]
+    pub object_pk: String,
+}
+impl std::fmt::Debug for ExtraRoleObjectPermissionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExtraRoleObjectPermissionRequest").field("object_pk", &self.object_pk).finish()
+    }
+}
+impl rt::Model for ExtraRoleObjectPermissionRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "object_pk",
+        kind: rt::Kind::Char,
+        item: None,
+        required: true,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
+/// A permission that an account holds on one object, described for people.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ExtraUserObjectPermission {
+    #[serde(rename = "id")]
+    pub id: i32,
+    #[serde(rename = "codename")]
+    pub codename: String,
+    #[serde(rename = "model")]
+    pub model: String,
+    #[serde(rename = "app_label")]
+    pub app_label: String,
+    #[serde(rename = "object_pk")]
+    pub object_pk: String,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "app_label_verbose")]
+    pub app_label_verbose: String,
+    #[serde(rename = "model_verbose")]
+    pub model_verbose: String,
+    #[serde(rename = "object_description")]
+    pub object_description: Option<String>,
+}
+impl std::fmt::Debug for ExtraUserObjectPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExtraUserObjectPermission")
+            .field("id", &self.id)
+            .field("codename", &self.codename)
+            .field("model", &self.model)
+            .field("app_label", &self.app_label)
+            .field("object_pk", &self.object_pk)
+            .field("name", &self.name)
+            .field("app_label_verbose", &self.app_label_verbose)
+            .field("model_verbose", &self.model_verbose)
+            .field("object_description", &self.object_description)
+            .finish()
+    }
+}
+
+/// Where a permission of an account is to hold.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ExtraUserObjectPermissionRequest {
+    #[serde(rename = "object_pk")]
+    pub object_pk: String,
+}
+impl std::fmt::Debug for ExtraUserObjectPermissionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExtraUserObjectPermissionRequest").field("object_pk", &self.object_pk).finish()
+    }
+}
+impl rt::Model for ExtraUserObjectPermissionRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "object_pk",
+        kind: rt::Kind::Char,
+        item: None,
+        required: true,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
 }
 
 /// A group of accounts.
@@ -407,6 +981,485 @@ impl std::str::FromStr for IntentEnum {
     }
 }
 
+/// A model whose objects permissions can be granted for: label of its application, a dot, its name in lower case. All values of the API are listed; a server without that kind of object has no permission for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum ModelEnum {
+    #[serde(rename = "authentik_tenants.domain")]
+    AuthentikTenantsDomain,
+    #[serde(rename = "authentik_crypto.certificatekeypair")]
+    AuthentikCryptoCertificatekeypair,
+    #[serde(rename = "authentik_flows.flow")]
+    AuthentikFlowsFlow,
+    #[serde(rename = "authentik_flows.flowstagebinding")]
+    AuthentikFlowsFlowstagebinding,
+    #[serde(rename = "authentik_outposts.dockerserviceconnection")]
+    AuthentikOutpostsDockerserviceconnection,
+    #[serde(rename = "authentik_outposts.kubernetesserviceconnection")]
+    AuthentikOutpostsKubernetesserviceconnection,
+    #[serde(rename = "authentik_outposts.outpost")]
+    AuthentikOutpostsOutpost,
+    #[serde(rename = "authentik_policies_dummy.dummypolicy")]
+    AuthentikPoliciesDummyDummypolicy,
+    #[serde(rename = "authentik_policies_event_matcher.eventmatcherpolicy")]
+    AuthentikPoliciesEventMatcherEventmatcherpolicy,
+    #[serde(rename = "authentik_policies_expiry.passwordexpirypolicy")]
+    AuthentikPoliciesExpiryPasswordexpirypolicy,
+    #[serde(rename = "authentik_policies_expression.expressionpolicy")]
+    AuthentikPoliciesExpressionExpressionpolicy,
+    #[serde(rename = "authentik_policies_geoip.geoippolicy")]
+    AuthentikPoliciesGeoipGeoippolicy,
+    #[serde(rename = "authentik_policies_password.passwordpolicy")]
+    AuthentikPoliciesPasswordPasswordpolicy,
+    #[serde(rename = "authentik_policies_reputation.reputationpolicy")]
+    AuthentikPoliciesReputationReputationpolicy,
+    #[serde(rename = "authentik_policies.policybinding")]
+    AuthentikPoliciesPolicybinding,
+    #[serde(rename = "authentik_providers_ldap.ldapprovider")]
+    AuthentikProvidersLdapLdapprovider,
+    #[serde(rename = "authentik_providers_oauth2.scopemapping")]
+    AuthentikProvidersOauth2Scopemapping,
+    #[serde(rename = "authentik_providers_oauth2.oauth2provider")]
+    AuthentikProvidersOauth2Oauth2provider,
+    #[serde(rename = "authentik_providers_proxy.proxyprovider")]
+    AuthentikProvidersProxyProxyprovider,
+    #[serde(rename = "authentik_providers_radius.radiusprovider")]
+    AuthentikProvidersRadiusRadiusprovider,
+    #[serde(rename = "authentik_providers_radius.radiusproviderpropertymapping")]
+    AuthentikProvidersRadiusRadiusproviderpropertymapping,
+    #[serde(rename = "authentik_providers_saml.samlprovider")]
+    AuthentikProvidersSamlSamlprovider,
+    #[serde(rename = "authentik_providers_saml.samlpropertymapping")]
+    AuthentikProvidersSamlSamlpropertymapping,
+    #[serde(rename = "authentik_providers_scim.scimprovider")]
+    AuthentikProvidersScimScimprovider,
+    #[serde(rename = "authentik_providers_scim.scimmapping")]
+    AuthentikProvidersScimScimmapping,
+    #[serde(rename = "authentik_rbac.role")]
+    AuthentikRbacRole,
+    #[serde(rename = "authentik_sources_ldap.ldapsource")]
+    AuthentikSourcesLdapLdapsource,
+    #[serde(rename = "authentik_sources_ldap.ldapsourcepropertymapping")]
+    AuthentikSourcesLdapLdapsourcepropertymapping,
+    #[serde(rename = "authentik_sources_oauth.oauthsource")]
+    AuthentikSourcesOauthOauthsource,
+    #[serde(rename = "authentik_sources_oauth.oauthsourcepropertymapping")]
+    AuthentikSourcesOauthOauthsourcepropertymapping,
+    #[serde(rename = "authentik_sources_oauth.useroauthsourceconnection")]
+    AuthentikSourcesOauthUseroauthsourceconnection,
+    #[serde(rename = "authentik_sources_oauth.groupoauthsourceconnection")]
+    AuthentikSourcesOauthGroupoauthsourceconnection,
+    #[serde(rename = "authentik_sources_plex.plexsource")]
+    AuthentikSourcesPlexPlexsource,
+    #[serde(rename = "authentik_sources_plex.plexsourcepropertymapping")]
+    AuthentikSourcesPlexPlexsourcepropertymapping,
+    #[serde(rename = "authentik_sources_plex.userplexsourceconnection")]
+    AuthentikSourcesPlexUserplexsourceconnection,
+    #[serde(rename = "authentik_sources_plex.groupplexsourceconnection")]
+    AuthentikSourcesPlexGroupplexsourceconnection,
+    #[serde(rename = "authentik_sources_saml.samlsource")]
+    AuthentikSourcesSamlSamlsource,
+    #[serde(rename = "authentik_sources_saml.samlsourcepropertymapping")]
+    AuthentikSourcesSamlSamlsourcepropertymapping,
+    #[serde(rename = "authentik_sources_saml.usersamlsourceconnection")]
+    AuthentikSourcesSamlUsersamlsourceconnection,
+    #[serde(rename = "authentik_sources_saml.groupsamlsourceconnection")]
+    AuthentikSourcesSamlGroupsamlsourceconnection,
+    #[serde(rename = "authentik_sources_scim.scimsource")]
+    AuthentikSourcesScimScimsource,
+    #[serde(rename = "authentik_sources_scim.scimsourcepropertymapping")]
+    AuthentikSourcesScimScimsourcepropertymapping,
+    #[serde(rename = "authentik_stages_authenticator_duo.authenticatorduostage")]
+    AuthentikStagesAuthenticatorDuoAuthenticatorduostage,
+    #[serde(rename = "authentik_stages_authenticator_duo.duodevice")]
+    AuthentikStagesAuthenticatorDuoDuodevice,
+    #[serde(rename = "authentik_stages_authenticator_sms.authenticatorsmsstage")]
+    AuthentikStagesAuthenticatorSmsAuthenticatorsmsstage,
+    #[serde(rename = "authentik_stages_authenticator_sms.smsdevice")]
+    AuthentikStagesAuthenticatorSmsSmsdevice,
+    #[serde(rename = "authentik_stages_authenticator_static.authenticatorstaticstage")]
+    AuthentikStagesAuthenticatorStaticAuthenticatorstaticstage,
+    #[serde(rename = "authentik_stages_authenticator_static.staticdevice")]
+    AuthentikStagesAuthenticatorStaticStaticdevice,
+    #[serde(rename = "authentik_stages_authenticator_totp.authenticatortotpstage")]
+    AuthentikStagesAuthenticatorTotpAuthenticatortotpstage,
+    #[serde(rename = "authentik_stages_authenticator_totp.totpdevice")]
+    AuthentikStagesAuthenticatorTotpTotpdevice,
+    #[serde(rename = "authentik_stages_authenticator_validate.authenticatorvalidatestage")]
+    AuthentikStagesAuthenticatorValidateAuthenticatorvalidatestage,
+    #[serde(rename = "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage")]
+    AuthentikStagesAuthenticatorWebauthnAuthenticatorwebauthnstage,
+    #[serde(rename = "authentik_stages_authenticator_webauthn.webauthndevice")]
+    AuthentikStagesAuthenticatorWebauthnWebauthndevice,
+    #[serde(rename = "authentik_stages_captcha.captchastage")]
+    AuthentikStagesCaptchaCaptchastage,
+    #[serde(rename = "authentik_stages_consent.consentstage")]
+    AuthentikStagesConsentConsentstage,
+    #[serde(rename = "authentik_stages_consent.userconsent")]
+    AuthentikStagesConsentUserconsent,
+    #[serde(rename = "authentik_stages_deny.denystage")]
+    AuthentikStagesDenyDenystage,
+    #[serde(rename = "authentik_stages_dummy.dummystage")]
+    AuthentikStagesDummyDummystage,
+    #[serde(rename = "authentik_stages_email.emailstage")]
+    AuthentikStagesEmailEmailstage,
+    #[serde(rename = "authentik_stages_identification.identificationstage")]
+    AuthentikStagesIdentificationIdentificationstage,
+    #[serde(rename = "authentik_stages_invitation.invitationstage")]
+    AuthentikStagesInvitationInvitationstage,
+    #[serde(rename = "authentik_stages_invitation.invitation")]
+    AuthentikStagesInvitationInvitation,
+    #[serde(rename = "authentik_stages_password.passwordstage")]
+    AuthentikStagesPasswordPasswordstage,
+    #[serde(rename = "authentik_stages_prompt.prompt")]
+    AuthentikStagesPromptPrompt,
+    #[serde(rename = "authentik_stages_prompt.promptstage")]
+    AuthentikStagesPromptPromptstage,
+    #[serde(rename = "authentik_stages_user_delete.userdeletestage")]
+    AuthentikStagesUserDeleteUserdeletestage,
+    #[serde(rename = "authentik_stages_user_login.userloginstage")]
+    AuthentikStagesUserLoginUserloginstage,
+    #[serde(rename = "authentik_stages_user_logout.userlogoutstage")]
+    AuthentikStagesUserLogoutUserlogoutstage,
+    #[serde(rename = "authentik_stages_user_write.userwritestage")]
+    AuthentikStagesUserWriteUserwritestage,
+    #[serde(rename = "authentik_brands.brand")]
+    AuthentikBrandsBrand,
+    #[serde(rename = "authentik_blueprints.blueprintinstance")]
+    AuthentikBlueprintsBlueprintinstance,
+    #[serde(rename = "authentik_core.group")]
+    AuthentikCoreGroup,
+    #[serde(rename = "authentik_core.user")]
+    AuthentikCoreUser,
+    #[serde(rename = "authentik_core.application")]
+    AuthentikCoreApplication,
+    #[serde(rename = "authentik_core.token")]
+    AuthentikCoreToken,
+    #[serde(rename = "authentik_enterprise.license")]
+    AuthentikEnterpriseLicense,
+    #[serde(rename = "authentik_providers_google_workspace.googleworkspaceprovider")]
+    AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovider,
+    #[serde(rename = "authentik_providers_google_workspace.googleworkspaceprovidermapping")]
+    AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovidermapping,
+    #[serde(rename = "authentik_providers_microsoft_entra.microsoftentraprovider")]
+    AuthentikProvidersMicrosoftEntraMicrosoftentraprovider,
+    #[serde(rename = "authentik_providers_microsoft_entra.microsoftentraprovidermapping")]
+    AuthentikProvidersMicrosoftEntraMicrosoftentraprovidermapping,
+    #[serde(rename = "authentik_providers_rac.racprovider")]
+    AuthentikProvidersRacRacprovider,
+    #[serde(rename = "authentik_providers_rac.endpoint")]
+    AuthentikProvidersRacEndpoint,
+    #[serde(rename = "authentik_providers_rac.racpropertymapping")]
+    AuthentikProvidersRacRacpropertymapping,
+    #[serde(rename = "authentik_stages_source.sourcestage")]
+    AuthentikStagesSourceSourcestage,
+    #[serde(rename = "authentik_events.event")]
+    AuthentikEventsEvent,
+    #[serde(rename = "authentik_events.notificationtransport")]
+    AuthentikEventsNotificationtransport,
+    #[serde(rename = "authentik_events.notification")]
+    AuthentikEventsNotification,
+    #[serde(rename = "authentik_events.notificationrule")]
+    AuthentikEventsNotificationrule,
+    #[serde(rename = "authentik_events.notificationwebhookmapping")]
+    AuthentikEventsNotificationwebhookmapping,
+}
+impl ModelEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthentikTenantsDomain => "authentik_tenants.domain",
+            Self::AuthentikCryptoCertificatekeypair => "authentik_crypto.certificatekeypair",
+            Self::AuthentikFlowsFlow => "authentik_flows.flow",
+            Self::AuthentikFlowsFlowstagebinding => "authentik_flows.flowstagebinding",
+            Self::AuthentikOutpostsDockerserviceconnection => "authentik_outposts.dockerserviceconnection",
+            Self::AuthentikOutpostsKubernetesserviceconnection => "authentik_outposts.kubernetesserviceconnection",
+            Self::AuthentikOutpostsOutpost => "authentik_outposts.outpost",
+            Self::AuthentikPoliciesDummyDummypolicy => "authentik_policies_dummy.dummypolicy",
+            Self::AuthentikPoliciesEventMatcherEventmatcherpolicy => {
+                "authentik_policies_event_matcher.eventmatcherpolicy"
+            }
+            Self::AuthentikPoliciesExpiryPasswordexpirypolicy => "authentik_policies_expiry.passwordexpirypolicy",
+            Self::AuthentikPoliciesExpressionExpressionpolicy => "authentik_policies_expression.expressionpolicy",
+            Self::AuthentikPoliciesGeoipGeoippolicy => "authentik_policies_geoip.geoippolicy",
+            Self::AuthentikPoliciesPasswordPasswordpolicy => "authentik_policies_password.passwordpolicy",
+            Self::AuthentikPoliciesReputationReputationpolicy => "authentik_policies_reputation.reputationpolicy",
+            Self::AuthentikPoliciesPolicybinding => "authentik_policies.policybinding",
+            Self::AuthentikProvidersLdapLdapprovider => "authentik_providers_ldap.ldapprovider",
+            Self::AuthentikProvidersOauth2Scopemapping => "authentik_providers_oauth2.scopemapping",
+            Self::AuthentikProvidersOauth2Oauth2provider => "authentik_providers_oauth2.oauth2provider",
+            Self::AuthentikProvidersProxyProxyprovider => "authentik_providers_proxy.proxyprovider",
+            Self::AuthentikProvidersRadiusRadiusprovider => "authentik_providers_radius.radiusprovider",
+            Self::AuthentikProvidersRadiusRadiusproviderpropertymapping => {
+                "authentik_providers_radius.radiusproviderpropertymapping"
+            }
+            Self::AuthentikProvidersSamlSamlprovider => "authentik_providers_saml.samlprovider",
+            Self::AuthentikProvidersSamlSamlpropertymapping => "authentik_providers_saml.samlpropertymapping",
+            Self::AuthentikProvidersScimScimprovider => "authentik_providers_scim.scimprovider",
+            Self::AuthentikProvidersScimScimmapping => "authentik_providers_scim.scimmapping",
+            Self::AuthentikRbacRole => "authentik_rbac.role",
+            Self::AuthentikSourcesLdapLdapsource => "authentik_sources_ldap.ldapsource",
+            Self::AuthentikSourcesLdapLdapsourcepropertymapping => "authentik_sources_ldap.ldapsourcepropertymapping",
+            Self::AuthentikSourcesOauthOauthsource => "authentik_sources_oauth.oauthsource",
+            Self::AuthentikSourcesOauthOauthsourcepropertymapping => {
+                "authentik_sources_oauth.oauthsourcepropertymapping"
+            }
+            Self::AuthentikSourcesOauthUseroauthsourceconnection => "authentik_sources_oauth.useroauthsourceconnection",
+            Self::AuthentikSourcesOauthGroupoauthsourceconnection => {
+                "authentik_sources_oauth.groupoauthsourceconnection"
+            }
+            Self::AuthentikSourcesPlexPlexsource => "authentik_sources_plex.plexsource",
+            Self::AuthentikSourcesPlexPlexsourcepropertymapping => "authentik_sources_plex.plexsourcepropertymapping",
+            Self::AuthentikSourcesPlexUserplexsourceconnection => "authentik_sources_plex.userplexsourceconnection",
+            Self::AuthentikSourcesPlexGroupplexsourceconnection => "authentik_sources_plex.groupplexsourceconnection",
+            Self::AuthentikSourcesSamlSamlsource => "authentik_sources_saml.samlsource",
+            Self::AuthentikSourcesSamlSamlsourcepropertymapping => "authentik_sources_saml.samlsourcepropertymapping",
+            Self::AuthentikSourcesSamlUsersamlsourceconnection => "authentik_sources_saml.usersamlsourceconnection",
+            Self::AuthentikSourcesSamlGroupsamlsourceconnection => "authentik_sources_saml.groupsamlsourceconnection",
+            Self::AuthentikSourcesScimScimsource => "authentik_sources_scim.scimsource",
+            Self::AuthentikSourcesScimScimsourcepropertymapping => "authentik_sources_scim.scimsourcepropertymapping",
+            Self::AuthentikStagesAuthenticatorDuoAuthenticatorduostage => {
+                "authentik_stages_authenticator_duo.authenticatorduostage"
+            }
+            Self::AuthentikStagesAuthenticatorDuoDuodevice => "authentik_stages_authenticator_duo.duodevice",
+            Self::AuthentikStagesAuthenticatorSmsAuthenticatorsmsstage => {
+                "authentik_stages_authenticator_sms.authenticatorsmsstage"
+            }
+            Self::AuthentikStagesAuthenticatorSmsSmsdevice => "authentik_stages_authenticator_sms.smsdevice",
+            Self::AuthentikStagesAuthenticatorStaticAuthenticatorstaticstage => {
+                "authentik_stages_authenticator_static.authenticatorstaticstage"
+            }
+            Self::AuthentikStagesAuthenticatorStaticStaticdevice => {
+                "authentik_stages_authenticator_static.staticdevice"
+            }
+            Self::AuthentikStagesAuthenticatorTotpAuthenticatortotpstage => {
+                "authentik_stages_authenticator_totp.authenticatortotpstage"
+            }
+            Self::AuthentikStagesAuthenticatorTotpTotpdevice => "authentik_stages_authenticator_totp.totpdevice",
+            Self::AuthentikStagesAuthenticatorValidateAuthenticatorvalidatestage => {
+                "authentik_stages_authenticator_validate.authenticatorvalidatestage"
+            }
+            Self::AuthentikStagesAuthenticatorWebauthnAuthenticatorwebauthnstage => {
+                "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage"
+            }
+            Self::AuthentikStagesAuthenticatorWebauthnWebauthndevice => {
+                "authentik_stages_authenticator_webauthn.webauthndevice"
+            }
+            Self::AuthentikStagesCaptchaCaptchastage => "authentik_stages_captcha.captchastage",
+            Self::AuthentikStagesConsentConsentstage => "authentik_stages_consent.consentstage",
+            Self::AuthentikStagesConsentUserconsent => "authentik_stages_consent.userconsent",
+            Self::AuthentikStagesDenyDenystage => "authentik_stages_deny.denystage",
+            Self::AuthentikStagesDummyDummystage => "authentik_stages_dummy.dummystage",
+            Self::AuthentikStagesEmailEmailstage => "authentik_stages_email.emailstage",
+            Self::AuthentikStagesIdentificationIdentificationstage => {
+                "authentik_stages_identification.identificationstage"
+            }
+            Self::AuthentikStagesInvitationInvitationstage => "authentik_stages_invitation.invitationstage",
+            Self::AuthentikStagesInvitationInvitation => "authentik_stages_invitation.invitation",
+            Self::AuthentikStagesPasswordPasswordstage => "authentik_stages_password.passwordstage",
+            Self::AuthentikStagesPromptPrompt => "authentik_stages_prompt.prompt",
+            Self::AuthentikStagesPromptPromptstage => "authentik_stages_prompt.promptstage",
+            Self::AuthentikStagesUserDeleteUserdeletestage => "authentik_stages_user_delete.userdeletestage",
+            Self::AuthentikStagesUserLoginUserloginstage => "authentik_stages_user_login.userloginstage",
+            Self::AuthentikStagesUserLogoutUserlogoutstage => "authentik_stages_user_logout.userlogoutstage",
+            Self::AuthentikStagesUserWriteUserwritestage => "authentik_stages_user_write.userwritestage",
+            Self::AuthentikBrandsBrand => "authentik_brands.brand",
+            Self::AuthentikBlueprintsBlueprintinstance => "authentik_blueprints.blueprintinstance",
+            Self::AuthentikCoreGroup => "authentik_core.group",
+            Self::AuthentikCoreUser => "authentik_core.user",
+            Self::AuthentikCoreApplication => "authentik_core.application",
+            Self::AuthentikCoreToken => "authentik_core.token",
+            Self::AuthentikEnterpriseLicense => "authentik_enterprise.license",
+            Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovider => {
+                "authentik_providers_google_workspace.googleworkspaceprovider"
+            }
+            Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovidermapping => {
+                "authentik_providers_google_workspace.googleworkspaceprovidermapping"
+            }
+            Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovider => {
+                "authentik_providers_microsoft_entra.microsoftentraprovider"
+            }
+            Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovidermapping => {
+                "authentik_providers_microsoft_entra.microsoftentraprovidermapping"
+            }
+            Self::AuthentikProvidersRacRacprovider => "authentik_providers_rac.racprovider",
+            Self::AuthentikProvidersRacEndpoint => "authentik_providers_rac.endpoint",
+            Self::AuthentikProvidersRacRacpropertymapping => "authentik_providers_rac.racpropertymapping",
+            Self::AuthentikStagesSourceSourcestage => "authentik_stages_source.sourcestage",
+            Self::AuthentikEventsEvent => "authentik_events.event",
+            Self::AuthentikEventsNotificationtransport => "authentik_events.notificationtransport",
+            Self::AuthentikEventsNotification => "authentik_events.notification",
+            Self::AuthentikEventsNotificationrule => "authentik_events.notificationrule",
+            Self::AuthentikEventsNotificationwebhookmapping => "authentik_events.notificationwebhookmapping",
+        }
+    }
+}
+impl std::str::FromStr for ModelEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "authentik_tenants.domain" => Self::AuthentikTenantsDomain,
+            "authentik_crypto.certificatekeypair" => Self::AuthentikCryptoCertificatekeypair,
+            "authentik_flows.flow" => Self::AuthentikFlowsFlow,
+            "authentik_flows.flowstagebinding" => Self::AuthentikFlowsFlowstagebinding,
+            "authentik_outposts.dockerserviceconnection" => Self::AuthentikOutpostsDockerserviceconnection,
+            "authentik_outposts.kubernetesserviceconnection" => Self::AuthentikOutpostsKubernetesserviceconnection,
+            "authentik_outposts.outpost" => Self::AuthentikOutpostsOutpost,
+            "authentik_policies_dummy.dummypolicy" => Self::AuthentikPoliciesDummyDummypolicy,
+            "authentik_policies_event_matcher.eventmatcherpolicy" => {
+                Self::AuthentikPoliciesEventMatcherEventmatcherpolicy
+            }
+            "authentik_policies_expiry.passwordexpirypolicy" => Self::AuthentikPoliciesExpiryPasswordexpirypolicy,
+            "authentik_policies_expression.expressionpolicy" => Self::AuthentikPoliciesExpressionExpressionpolicy,
+            "authentik_policies_geoip.geoippolicy" => Self::AuthentikPoliciesGeoipGeoippolicy,
+            "authentik_policies_password.passwordpolicy" => Self::AuthentikPoliciesPasswordPasswordpolicy,
+            "authentik_policies_reputation.reputationpolicy" => Self::AuthentikPoliciesReputationReputationpolicy,
+            "authentik_policies.policybinding" => Self::AuthentikPoliciesPolicybinding,
+            "authentik_providers_ldap.ldapprovider" => Self::AuthentikProvidersLdapLdapprovider,
+            "authentik_providers_oauth2.scopemapping" => Self::AuthentikProvidersOauth2Scopemapping,
+            "authentik_providers_oauth2.oauth2provider" => Self::AuthentikProvidersOauth2Oauth2provider,
+            "authentik_providers_proxy.proxyprovider" => Self::AuthentikProvidersProxyProxyprovider,
+            "authentik_providers_radius.radiusprovider" => Self::AuthentikProvidersRadiusRadiusprovider,
+            "authentik_providers_radius.radiusproviderpropertymapping" => {
+                Self::AuthentikProvidersRadiusRadiusproviderpropertymapping
+            }
+            "authentik_providers_saml.samlprovider" => Self::AuthentikProvidersSamlSamlprovider,
+            "authentik_providers_saml.samlpropertymapping" => Self::AuthentikProvidersSamlSamlpropertymapping,
+            "authentik_providers_scim.scimprovider" => Self::AuthentikProvidersScimScimprovider,
+            "authentik_providers_scim.scimmapping" => Self::AuthentikProvidersScimScimmapping,
+            "authentik_rbac.role" => Self::AuthentikRbacRole,
+            "authentik_sources_ldap.ldapsource" => Self::AuthentikSourcesLdapLdapsource,
+            "authentik_sources_ldap.ldapsourcepropertymapping" => Self::AuthentikSourcesLdapLdapsourcepropertymapping,
+            "authentik_sources_oauth.oauthsource" => Self::AuthentikSourcesOauthOauthsource,
+            "authentik_sources_oauth.oauthsourcepropertymapping" => {
+                Self::AuthentikSourcesOauthOauthsourcepropertymapping
+            }
+            "authentik_sources_oauth.useroauthsourceconnection" => Self::AuthentikSourcesOauthUseroauthsourceconnection,
+            "authentik_sources_oauth.groupoauthsourceconnection" => {
+                Self::AuthentikSourcesOauthGroupoauthsourceconnection
+            }
+            "authentik_sources_plex.plexsource" => Self::AuthentikSourcesPlexPlexsource,
+            "authentik_sources_plex.plexsourcepropertymapping" => Self::AuthentikSourcesPlexPlexsourcepropertymapping,
+            "authentik_sources_plex.userplexsourceconnection" => Self::AuthentikSourcesPlexUserplexsourceconnection,
+            "authentik_sources_plex.groupplexsourceconnection" => Self::AuthentikSourcesPlexGroupplexsourceconnection,
+            "authentik_sources_saml.samlsource" => Self::AuthentikSourcesSamlSamlsource,
+            "authentik_sources_saml.samlsourcepropertymapping" => Self::AuthentikSourcesSamlSamlsourcepropertymapping,
+            "authentik_sources_saml.usersamlsourceconnection" => Self::AuthentikSourcesSamlUsersamlsourceconnection,
+            "authentik_sources_saml.groupsamlsourceconnection" => Self::AuthentikSourcesSamlGroupsamlsourceconnection,
+            "authentik_sources_scim.scimsource" => Self::AuthentikSourcesScimScimsource,
+            "authentik_sources_scim.scimsourcepropertymapping" => Self::AuthentikSourcesScimScimsourcepropertymapping,
+            "authentik_stages_authenticator_duo.authenticatorduostage" => {
+                Self::AuthentikStagesAuthenticatorDuoAuthenticatorduostage
+            }
+            "authentik_stages_authenticator_duo.duodevice" => Self::AuthentikStagesAuthenticatorDuoDuodevice,
+            "authentik_stages_authenticator_sms.authenticatorsmsstage" => {
+                Self::AuthentikStagesAuthenticatorSmsAuthenticatorsmsstage
+            }
+            "authentik_stages_authenticator_sms.smsdevice" => Self::AuthentikStagesAuthenticatorSmsSmsdevice,
+            "authentik_stages_authenticator_static.authenticatorstaticstage" => {
+                Self::AuthentikStagesAuthenticatorStaticAuthenticatorstaticstage
+            }
+            "authentik_stages_authenticator_static.staticdevice" => {
+                Self::AuthentikStagesAuthenticatorStaticStaticdevice
+            }
+            "authentik_stages_authenticator_totp.authenticatortotpstage" => {
+                Self::AuthentikStagesAuthenticatorTotpAuthenticatortotpstage
+            }
+            "authentik_stages_authenticator_totp.totpdevice" => Self::AuthentikStagesAuthenticatorTotpTotpdevice,
+            "authentik_stages_authenticator_validate.authenticatorvalidatestage" => {
+                Self::AuthentikStagesAuthenticatorValidateAuthenticatorvalidatestage
+            }
+            "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage" => {
+                Self::AuthentikStagesAuthenticatorWebauthnAuthenticatorwebauthnstage
+            }
+            "authentik_stages_authenticator_webauthn.webauthndevice" => {
+                Self::AuthentikStagesAuthenticatorWebauthnWebauthndevice
+            }
+            "authentik_stages_captcha.captchastage" => Self::AuthentikStagesCaptchaCaptchastage,
+            "authentik_stages_consent.consentstage" => Self::AuthentikStagesConsentConsentstage,
+            "authentik_stages_consent.userconsent" => Self::AuthentikStagesConsentUserconsent,
+            "authentik_stages_deny.denystage" => Self::AuthentikStagesDenyDenystage,
+            "authentik_stages_dummy.dummystage" => Self::AuthentikStagesDummyDummystage,
+            "authentik_stages_email.emailstage" => Self::AuthentikStagesEmailEmailstage,
+            "authentik_stages_identification.identificationstage" => {
+                Self::AuthentikStagesIdentificationIdentificationstage
+            }
+            "authentik_stages_invitation.invitationstage" => Self::AuthentikStagesInvitationInvitationstage,
+            "authentik_stages_invitation.invitation" => Self::AuthentikStagesInvitationInvitation,
+            "authentik_stages_password.passwordstage" => Self::AuthentikStagesPasswordPasswordstage,
+            "authentik_stages_prompt.prompt" => Self::AuthentikStagesPromptPrompt,
+            "authentik_stages_prompt.promptstage" => Self::AuthentikStagesPromptPromptstage,
+            "authentik_stages_user_delete.userdeletestage" => Self::AuthentikStagesUserDeleteUserdeletestage,
+            "authentik_stages_user_login.userloginstage" => Self::AuthentikStagesUserLoginUserloginstage,
+            "authentik_stages_user_logout.userlogoutstage" => Self::AuthentikStagesUserLogoutUserlogoutstage,
+            "authentik_stages_user_write.userwritestage" => Self::AuthentikStagesUserWriteUserwritestage,
+            "authentik_brands.brand" => Self::AuthentikBrandsBrand,
+            "authentik_blueprints.blueprintinstance" => Self::AuthentikBlueprintsBlueprintinstance,
+            "authentik_core.group" => Self::AuthentikCoreGroup,
+            "authentik_core.user" => Self::AuthentikCoreUser,
+            "authentik_core.application" => Self::AuthentikCoreApplication,
+            "authentik_core.token" => Self::AuthentikCoreToken,
+            "authentik_enterprise.license" => Self::AuthentikEnterpriseLicense,
+            "authentik_providers_google_workspace.googleworkspaceprovider" => {
+                Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovider
+            }
+            "authentik_providers_google_workspace.googleworkspaceprovidermapping" => {
+                Self::AuthentikProvidersGoogleWorkspaceGoogleworkspaceprovidermapping
+            }
+            "authentik_providers_microsoft_entra.microsoftentraprovider" => {
+                Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovider
+            }
+            "authentik_providers_microsoft_entra.microsoftentraprovidermapping" => {
+                Self::AuthentikProvidersMicrosoftEntraMicrosoftentraprovidermapping
+            }
+            "authentik_providers_rac.racprovider" => Self::AuthentikProvidersRacRacprovider,
+            "authentik_providers_rac.endpoint" => Self::AuthentikProvidersRacEndpoint,
+            "authentik_providers_rac.racpropertymapping" => Self::AuthentikProvidersRacRacpropertymapping,
+            "authentik_stages_source.sourcestage" => Self::AuthentikStagesSourceSourcestage,
+            "authentik_events.event" => Self::AuthentikEventsEvent,
+            "authentik_events.notificationtransport" => Self::AuthentikEventsNotificationtransport,
+            "authentik_events.notification" => Self::AuthentikEventsNotification,
+            "authentik_events.notificationrule" => Self::AuthentikEventsNotificationrule,
+            "authentik_events.notificationwebhookmapping" => Self::AuthentikEventsNotificationwebhookmapping,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// One page of permissions that roles hold on single objects.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedExtraRoleObjectPermissionList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::ExtraRoleObjectPermission>,
+}
+impl std::fmt::Debug for PaginatedExtraRoleObjectPermissionList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedExtraRoleObjectPermissionList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of permissions that accounts hold on single objects.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedExtraUserObjectPermissionList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::ExtraUserObjectPermission>,
+}
+impl std::fmt::Debug for PaginatedExtraUserObjectPermissionList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedExtraUserObjectPermissionList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of groups.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedGroupList {
@@ -424,6 +1477,57 @@ impl std::fmt::Debug for PaginatedGroupList {
     }
 }
 
+/// One page of permissions.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPermissionList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Permission>,
+}
+impl std::fmt::Debug for PaginatedPermissionList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPermissionList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of roles that hold permissions.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedRoleAssignedObjectPermissionList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::RoleAssignedObjectPermission>,
+}
+impl std::fmt::Debug for PaginatedRoleAssignedObjectPermissionList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedRoleAssignedObjectPermissionList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of roles.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedRoleList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Role>,
+}
+impl std::fmt::Debug for PaginatedRoleList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedRoleList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of tokens.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedTokenList {
@@ -435,6 +1539,23 @@ pub struct PaginatedTokenList {
 impl std::fmt::Debug for PaginatedTokenList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedTokenList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of accounts that hold permissions.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedUserAssignedObjectPermissionList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::UserAssignedObjectPermission>,
+}
+impl std::fmt::Debug for PaginatedUserAssignedObjectPermissionList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedUserAssignedObjectPermissionList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -488,6 +1609,60 @@ impl std::fmt::Debug for Pagination {
             .field("end_index", &self.end_index)
             .finish()
     }
+}
+
+/// Where a permission of a role is to hold instead.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedExtraRoleObjectPermissionRequest {
+    #[serde(rename = "object_pk", skip_serializing_if = "Option::is_none", default)]
+    pub object_pk: Option<String>,
+}
+impl std::fmt::Debug for PatchedExtraRoleObjectPermissionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedExtraRoleObjectPermissionRequest").field("object_pk", &self.object_pk).finish()
+    }
+}
+impl rt::Model for PatchedExtraRoleObjectPermissionRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "object_pk",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
+/// Where a permission of an account is to hold instead.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedExtraUserObjectPermissionRequest {
+    #[serde(rename = "object_pk", skip_serializing_if = "Option::is_none", default)]
+    pub object_pk: Option<String>,
+}
+impl std::fmt::Debug for PatchedExtraUserObjectPermissionRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedExtraUserObjectPermissionRequest").field("object_pk", &self.object_pk).finish()
+    }
+}
+impl rt::Model for PatchedExtraUserObjectPermissionRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "object_pk",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
 }
 
 /// Fields of a group to change.
@@ -604,6 +1779,186 @@ impl rt::Model for PatchedGroupRequest {
             choices: &[],
         },
     ];
+}
+
+/// Permissions, for all objects or for one.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPermissionAssignRequest {
+    #[serde(rename = "permissions", skip_serializing_if = "Option::is_none", default)]
+    pub permissions: Option<Vec<String>>,
+    #[serde(rename = "model", skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<models::ModelEnum>,
+    #[serde(rename = "object_pk", skip_serializing_if = "Option::is_none", default)]
+    pub object_pk: Option<String>,
+}
+impl std::fmt::Debug for PatchedPermissionAssignRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPermissionAssignRequest")
+            .field("permissions", &self.permissions)
+            .field("model", &self.model)
+            .field("object_pk", &self.object_pk)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPermissionAssignRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "permissions",
+            kind: rt::Kind::List,
+            item: Some(rt::Kind::Char),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "model",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik_tenants.domain",
+                "authentik_crypto.certificatekeypair",
+                "authentik_flows.flow",
+                "authentik_flows.flowstagebinding",
+                "authentik_outposts.dockerserviceconnection",
+                "authentik_outposts.kubernetesserviceconnection",
+                "authentik_outposts.outpost",
+                "authentik_policies_dummy.dummypolicy",
+                "authentik_policies_event_matcher.eventmatcherpolicy",
+                "authentik_policies_expiry.passwordexpirypolicy",
+                "authentik_policies_expression.expressionpolicy",
+                "authentik_policies_geoip.geoippolicy",
+                "authentik_policies_password.passwordpolicy",
+                "authentik_policies_reputation.reputationpolicy",
+                "authentik_policies.policybinding",
+                "authentik_providers_ldap.ldapprovider",
+                "authentik_providers_oauth2.scopemapping",
+                "authentik_providers_oauth2.oauth2provider",
+                "authentik_providers_proxy.proxyprovider",
+                "authentik_providers_radius.radiusprovider",
+                "authentik_providers_radius.radiusproviderpropertymapping",
+                "authentik_providers_saml.samlprovider",
+                "authentik_providers_saml.samlpropertymapping",
+                "authentik_providers_scim.scimprovider",
+                "authentik_providers_scim.scimmapping",
+                "authentik_rbac.role",
+                "authentik_sources_ldap.ldapsource",
+                "authentik_sources_ldap.ldapsourcepropertymapping",
+                "authentik_sources_oauth.oauthsource",
+                "authentik_sources_oauth.oauthsourcepropertymapping",
+                "authentik_sources_oauth.useroauthsourceconnection",
+                "authentik_sources_oauth.groupoauthsourceconnection",
+                "authentik_sources_plex.plexsource",
+                "authentik_sources_plex.plexsourcepropertymapping",
+                "authentik_sources_plex.userplexsourceconnection",
+                "authentik_sources_plex.groupplexsourceconnection",
+                "authentik_sources_saml.samlsource",
+                "authentik_sources_saml.samlsourcepropertymapping",
+                "authentik_sources_saml.usersamlsourceconnection",
+                "authentik_sources_saml.groupsamlsourceconnection",
+                "authentik_sources_scim.scimsource",
+                "authentik_sources_scim.scimsourcepropertymapping",
+                "authentik_stages_authenticator_duo.authenticatorduostage",
+                "authentik_stages_authenticator_duo.duodevice",
+                "authentik_stages_authenticator_sms.authenticatorsmsstage",
+                "authentik_stages_authenticator_sms.smsdevice",
+                "authentik_stages_authenticator_static.authenticatorstaticstage",
+                "authentik_stages_authenticator_static.staticdevice",
+                "authentik_stages_authenticator_totp.authenticatortotpstage",
+                "authentik_stages_authenticator_totp.totpdevice",
+                "authentik_stages_authenticator_validate.authenticatorvalidatestage",
+                "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage",
+                "authentik_stages_authenticator_webauthn.webauthndevice",
+                "authentik_stages_captcha.captchastage",
+                "authentik_stages_consent.consentstage",
+                "authentik_stages_consent.userconsent",
+                "authentik_stages_deny.denystage",
+                "authentik_stages_dummy.dummystage",
+                "authentik_stages_email.emailstage",
+                "authentik_stages_identification.identificationstage",
+                "authentik_stages_invitation.invitationstage",
+                "authentik_stages_invitation.invitation",
+                "authentik_stages_password.passwordstage",
+                "authentik_stages_prompt.prompt",
+                "authentik_stages_prompt.promptstage",
+                "authentik_stages_user_delete.userdeletestage",
+                "authentik_stages_user_login.userloginstage",
+                "authentik_stages_user_logout.userlogoutstage",
+                "authentik_stages_user_write.userwritestage",
+                "authentik_brands.brand",
+                "authentik_blueprints.blueprintinstance",
+                "authentik_core.group",
+                "authentik_core.user",
+                "authentik_core.application",
+                "authentik_core.token",
+                "authentik_enterprise.license",
+                "authentik_providers_google_workspace.googleworkspaceprovider",
+                "authentik_providers_google_workspace.googleworkspaceprovidermapping",
+                "authentik_providers_microsoft_entra.microsoftentraprovider",
+                "authentik_providers_microsoft_entra.microsoftentraprovidermapping",
+                "authentik_providers_rac.racprovider",
+                "authentik_providers_rac.endpoint",
+                "authentik_providers_rac.racpropertymapping",
+                "authentik_stages_source.sourcestage",
+                "authentik_events.event",
+                "authentik_events.notificationtransport",
+                "authentik_events.notification",
+                "authentik_events.notificationrule",
+                "authentik_events.notificationwebhookmapping",
+            ],
+        },
+        rt::Field {
+            name: "object_pk",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a role to change.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedRoleRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+}
+impl std::fmt::Debug for PatchedRoleRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedRoleRequest").field("name", &self.name).finish()
+    }
+}
+impl rt::Model for PatchedRoleRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "name",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: Some(150),
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
 }
 
 /// Fields of a token to change; what is left out stays as it is.
@@ -907,7 +2262,204 @@ impl rt::Model for PatchedUserRequest {
     ];
 }
 
-/// A role.
+/// Something that can be permitted. Together, `app_label` and `codename` name it: `authentik_core.view_user`.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Permission {
+    #[serde(rename = "id")]
+    pub id: i32,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "codename")]
+    pub codename: String,
+    #[serde(rename = "model")]
+    pub model: String,
+    #[serde(rename = "app_label")]
+    pub app_label: String,
+    #[serde(rename = "app_label_verbose")]
+    pub app_label_verbose: String,
+    #[serde(rename = "model_verbose")]
+    pub model_verbose: String,
+}
+impl std::fmt::Debug for Permission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Permission")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("codename", &self.codename)
+            .field("model", &self.model)
+            .field("app_label", &self.app_label)
+            .field("app_label_verbose", &self.app_label_verbose)
+            .field("model_verbose", &self.model_verbose)
+            .finish()
+    }
+}
+
+/// Permissions, for all objects or for one.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PermissionAssignRequest {
+    #[serde(rename = "permissions")]
+    pub permissions: Vec<String>,
+    #[serde(rename = "model", skip_serializing_if = "Option::is_none", default)]
+    pub model: Option<models::ModelEnum>,
+    #[serde(rename = "object_pk", skip_serializing_if = "Option::is_none", default)]
+    pub object_pk: Option<String>,
+}
+impl std::fmt::Debug for PermissionAssignRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PermissionAssignRequest")
+            .field("permissions", &self.permissions)
+            .field("model", &self.model)
+            .field("object_pk", &self.object_pk)
+            .finish()
+    }
+}
+impl rt::Model for PermissionAssignRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "permissions",
+            kind: rt::Kind::List,
+            item: Some(rt::Kind::Char),
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "model",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik_tenants.domain",
+                "authentik_crypto.certificatekeypair",
+                "authentik_flows.flow",
+                "authentik_flows.flowstagebinding",
+                "authentik_outposts.dockerserviceconnection",
+                "authentik_outposts.kubernetesserviceconnection",
+                "authentik_outposts.outpost",
+                "authentik_policies_dummy.dummypolicy",
+                "authentik_policies_event_matcher.eventmatcherpolicy",
+                "authentik_policies_expiry.passwordexpirypolicy",
+                "authentik_policies_expression.expressionpolicy",
+                "authentik_policies_geoip.geoippolicy",
+                "authentik_policies_password.passwordpolicy",
+                "authentik_policies_reputation.reputationpolicy",
+                "authentik_policies.policybinding",
+                "authentik_providers_ldap.ldapprovider",
+                "authentik_providers_oauth2.scopemapping",
+                "authentik_providers_oauth2.oauth2provider",
+                "authentik_providers_proxy.proxyprovider",
+                "authentik_providers_radius.radiusprovider",
+                "authentik_providers_radius.radiusproviderpropertymapping",
+                "authentik_providers_saml.samlprovider",
+                "authentik_providers_saml.samlpropertymapping",
+                "authentik_providers_scim.scimprovider",
+                "authentik_providers_scim.scimmapping",
+                "authentik_rbac.role",
+                "authentik_sources_ldap.ldapsource",
+                "authentik_sources_ldap.ldapsourcepropertymapping",
+                "authentik_sources_oauth.oauthsource",
+                "authentik_sources_oauth.oauthsourcepropertymapping",
+                "authentik_sources_oauth.useroauthsourceconnection",
+                "authentik_sources_oauth.groupoauthsourceconnection",
+                "authentik_sources_plex.plexsource",
+                "authentik_sources_plex.plexsourcepropertymapping",
+                "authentik_sources_plex.userplexsourceconnection",
+                "authentik_sources_plex.groupplexsourceconnection",
+                "authentik_sources_saml.samlsource",
+                "authentik_sources_saml.samlsourcepropertymapping",
+                "authentik_sources_saml.usersamlsourceconnection",
+                "authentik_sources_saml.groupsamlsourceconnection",
+                "authentik_sources_scim.scimsource",
+                "authentik_sources_scim.scimsourcepropertymapping",
+                "authentik_stages_authenticator_duo.authenticatorduostage",
+                "authentik_stages_authenticator_duo.duodevice",
+                "authentik_stages_authenticator_sms.authenticatorsmsstage",
+                "authentik_stages_authenticator_sms.smsdevice",
+                "authentik_stages_authenticator_static.authenticatorstaticstage",
+                "authentik_stages_authenticator_static.staticdevice",
+                "authentik_stages_authenticator_totp.authenticatortotpstage",
+                "authentik_stages_authenticator_totp.totpdevice",
+                "authentik_stages_authenticator_validate.authenticatorvalidatestage",
+                "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage",
+                "authentik_stages_authenticator_webauthn.webauthndevice",
+                "authentik_stages_captcha.captchastage",
+                "authentik_stages_consent.consentstage",
+                "authentik_stages_consent.userconsent",
+                "authentik_stages_deny.denystage",
+                "authentik_stages_dummy.dummystage",
+                "authentik_stages_email.emailstage",
+                "authentik_stages_identification.identificationstage",
+                "authentik_stages_invitation.invitationstage",
+                "authentik_stages_invitation.invitation",
+                "authentik_stages_password.passwordstage",
+                "authentik_stages_prompt.prompt",
+                "authentik_stages_prompt.promptstage",
+                "authentik_stages_user_delete.userdeletestage",
+                "authentik_stages_user_login.userloginstage",
+                "authentik_stages_user_logout.userlogoutstage",
+                "authentik_stages_user_write.userwritestage",
+                "authentik_brands.brand",
+                "authentik_blueprints.blueprintinstance",
+                "authentik_core.group",
+                "authentik_core.user",
+                "authentik_core.application",
+                "authentik_core.token",
+                "authentik_enterprise.license",
+                "authentik_providers_google_workspace.googleworkspaceprovider",
+                "authentik_providers_google_workspace.googleworkspaceprovidermapping",
+                "authentik_providers_microsoft_entra.microsoftentraprovider",
+                "authentik_providers_microsoft_entra.microsoftentraprovidermapping",
+                "authentik_providers_rac.racprovider",
+                "authentik_providers_rac.endpoint",
+                "authentik_providers_rac.racpropertymapping",
+                "authentik_stages_source.sourcestage",
+                "authentik_events.event",
+                "authentik_events.notificationtransport",
+                "authentik_events.notification",
+                "authentik_events.notificationrule",
+                "authentik_events.notificationwebhookmapping",
+            ],
+        },
+        rt::Field {
+            name: "object_pk",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// The trace of one permission that was given.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PermissionAssignResult {
+    #[serde(rename = "id")]
+    pub id: String,
+}
+impl std::fmt::Debug for PermissionAssignResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PermissionAssignResult").field("id", &self.id).finish()
+    }
+}
+
+/// A role: permissions under one name, which a group gives to its direct members.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Role {
     #[serde(rename = "pk")]
@@ -919,6 +2471,82 @@ impl std::fmt::Debug for Role {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Role").field("pk", &self.pk).field("name", &self.name).finish()
     }
+}
+
+/// A role with the permissions it holds on single objects.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct RoleAssignedObjectPermission {
+    #[serde(rename = "role_pk")]
+    pub role_pk: String,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "permissions")]
+    pub permissions: Vec<models::RoleObjectPermission>,
+}
+impl std::fmt::Debug for RoleAssignedObjectPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoleAssignedObjectPermission")
+            .field("role_pk", &self.role_pk)
+            .field("name", &self.name)
+            .field("permissions", &self.permissions)
+            .finish()
+    }
+}
+
+/// A permission that a role holds on one object.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct RoleObjectPermission {
+    #[serde(rename = "id")]
+    pub id: i32,
+    #[serde(rename = "codename")]
+    pub codename: String,
+    #[serde(rename = "model")]
+    pub model: String,
+    #[serde(rename = "app_label")]
+    pub app_label: String,
+    #[serde(rename = "object_pk")]
+    pub object_pk: String,
+    #[serde(rename = "name")]
+    pub name: String,
+}
+impl std::fmt::Debug for RoleObjectPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoleObjectPermission")
+            .field("id", &self.id)
+            .field("codename", &self.codename)
+            .field("model", &self.model)
+            .field("app_label", &self.app_label)
+            .field("object_pk", &self.object_pk)
+            .field("name", &self.name)
+            .finish()
+    }
+}
+
+/// A role to create or to rename.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RoleRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+}
+impl std::fmt::Debug for RoleRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoleRequest").field("name", &self.name).finish()
+    }
+}
+impl rt::Model for RoleRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "name",
+        kind: rt::Kind::Char,
+        item: None,
+        required: true,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: Some(150),
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -1323,6 +2951,47 @@ impl rt::Model for UserAccountRequest {
     }];
 }
 
+/// An account with the permissions it holds itself on single objects.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserAssignedObjectPermission {
+    #[serde(rename = "pk")]
+    pub pk: i32,
+    #[serde(rename = "username")]
+    pub username: String,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "is_active")]
+    pub is_active: bool,
+    #[serde(rename = "last_login")]
+    pub last_login: Option<rt::Micros>,
+    #[serde(rename = "email")]
+    pub email: String,
+    #[serde(rename = "attributes")]
+    pub attributes: crate::types::Object,
+    #[serde(rename = "uid")]
+    pub uid: String,
+    #[serde(rename = "permissions")]
+    pub permissions: Vec<models::UserObjectPermission>,
+    #[serde(rename = "is_superuser")]
+    pub is_superuser: bool,
+}
+impl std::fmt::Debug for UserAssignedObjectPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserAssignedObjectPermission")
+            .field("pk", &self.pk)
+            .field("username", &self.username)
+            .field("name", &self.name)
+            .field("is_active", &self.is_active)
+            .field("last_login", &self.last_login)
+            .field("email", &self.email)
+            .field("attributes", &self.attributes)
+            .field("uid", &self.uid)
+            .field("permissions", &self.permissions)
+            .field("is_superuser", &self.is_superuser)
+            .finish()
+    }
+}
+
 /// A group as shown with one of its members.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UserGroup {
@@ -1351,6 +3020,35 @@ impl std::fmt::Debug for UserGroup {
             .field("parent", &self.parent)
             .field("parent_name", &self.parent_name)
             .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+
+/// A permission that an account holds itself on one object.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserObjectPermission {
+    #[serde(rename = "id")]
+    pub id: i32,
+    #[serde(rename = "codename")]
+    pub codename: String,
+    #[serde(rename = "model")]
+    pub model: String,
+    #[serde(rename = "app_label")]
+    pub app_label: String,
+    #[serde(rename = "object_pk")]
+    pub object_pk: String,
+    #[serde(rename = "name")]
+    pub name: String,
+}
+impl std::fmt::Debug for UserObjectPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserObjectPermission")
+            .field("id", &self.id)
+            .field("codename", &self.codename)
+            .field("model", &self.model)
+            .field("app_label", &self.app_label)
+            .field("object_pk", &self.object_pk)
+            .field("name", &self.name)
             .finish()
     }
 }

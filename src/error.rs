@@ -55,8 +55,12 @@ pub enum Problem {
     UnknownKey(String),
     /// A filter names an object that does not exist.
     UnknownChoice(String),
+    /// A filter names an object that does not exist, and the contract does not repeat which.
+    NoSuchChoice,
     /// A rule of the resource, in its own words.
     Rule(String),
+    /// A value of a list, by its place, that is none of those there are.
+    UnknownItem(usize, String),
 }
 
 /// Problems by field name.

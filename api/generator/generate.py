@@ -260,14 +260,17 @@ def main():
     lint(redocly)
     if asked.lint:
         return
-    if not asked.check:
-        generate(ROOT / "generated", generator, redocly)
-        record(ROOT / "generated")
-        return
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         generate(scratch, generator, redocly)
         record(scratch)
+        if not asked.check:
+            # Only now: what is there stays until all of the new output is.
+            for part in ("src", "openapi"):
+                shutil.rmtree(ROOT / "generated" / part, ignore_errors=True)
+                shutil.copytree(scratch / part, ROOT / "generated" / part)
+            shutil.copy(scratch / "digest", ROOT / "generated")
+            return
         for part in ("src", "openapi", "digest"):
             done = subprocess.run(["diff", "-r", "-q", ROOT / "generated" / part, scratch / part])
             if done.returncode:

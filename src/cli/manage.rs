@@ -123,6 +123,8 @@ fn describe(problems: &[Problem]) -> String {
     let text = |problem: &Problem| match problem {
         Problem::Taken(_) => "is taken".to_owned(),
         Problem::UnknownKey(value) | Problem::UnknownChoice(value) => format!("there is no `{value}`"),
+        Problem::NoSuchChoice => "there is no such thing".to_owned(),
+        Problem::UnknownItem(_, value) => format!("there is no `{value}`"),
         Problem::Rule(text) => text.clone(),
     };
     problems.iter().map(text).collect::<Vec<_>>().join(", ")

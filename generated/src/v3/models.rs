@@ -521,6 +521,20 @@ impl std::fmt::Debug for Config {
     }
 }
 
+/// A point of a curve over time.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Coordinate {
+    #[serde(rename = "x_cord")]
+    pub x_cord: i64,
+    #[serde(rename = "y_cord")]
+    pub y_cord: i32,
+}
+impl std::fmt::Debug for Coordinate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Coordinate").field("x_cord", &self.x_cord).field("y_cord", &self.y_cord).finish()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum CoreTokensListIntentParameter {
     #[serde(rename = "api")]
@@ -615,6 +629,353 @@ impl std::fmt::Debug for ErrorReportingConfig {
             .field("environment", &self.environment)
             .field("send_pii", &self.send_pii)
             .field("traces_sample_rate", &self.traces_sample_rate)
+            .finish()
+    }
+}
+
+/// Something that happened, as the audit log keeps it.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Event {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "user")]
+    pub user: rt::Value,
+    #[serde(rename = "action")]
+    pub action: models::EventActions,
+    #[serde(rename = "app")]
+    pub app: String,
+    #[serde(rename = "context")]
+    pub context: rt::Value,
+    #[serde(rename = "client_ip")]
+    pub client_ip: Option<String>,
+    #[serde(rename = "created")]
+    pub created: rt::Micros,
+    #[serde(rename = "expires")]
+    pub expires: rt::Micros,
+    #[serde(rename = "brand")]
+    pub brand: rt::Value,
+}
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event")
+            .field("pk", &self.pk)
+            .field("user", &self.user)
+            .field("action", &self.action)
+            .field("app", &self.app)
+            .field("context", &self.context)
+            .field("client_ip", &self.client_ip)
+            .field("created", &self.created)
+            .field("expires", &self.expires)
+            .field("brand", &self.brand)
+            .finish()
+    }
+}
+
+/// What an event is about. `login` to `logout` and `authorize_application` come from people signing in, `model_created`, `model_updated` and `model_deleted` from changes to stored objects, `secret_view` and `secret_rotate` from keys, the `…_execution` and `…_exception` values and `configuration_error` from the server's own work. `custom_` stands for actions that others make up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum EventActions {
+    #[serde(rename = "login")]
+    Login,
+    #[serde(rename = "login_failed")]
+    LoginFailed,
+    #[serde(rename = "logout")]
+    Logout,
+    #[serde(rename = "user_write")]
+    UserWrite,
+    #[serde(rename = "suspicious_request")]
+    SuspiciousRequest,
+    #[serde(rename = "password_set")]
+    PasswordSet,
+    #[serde(rename = "secret_view")]
+    SecretView,
+    #[serde(rename = "secret_rotate")]
+    SecretRotate,
+    #[serde(rename = "invitation_used")]
+    InvitationUsed,
+    #[serde(rename = "authorize_application")]
+    AuthorizeApplication,
+    #[serde(rename = "source_linked")]
+    SourceLinked,
+    #[serde(rename = "impersonation_started")]
+    ImpersonationStarted,
+    #[serde(rename = "impersonation_ended")]
+    ImpersonationEnded,
+    #[serde(rename = "flow_execution")]
+    FlowExecution,
+    #[serde(rename = "policy_execution")]
+    PolicyExecution,
+    #[serde(rename = "policy_exception")]
+    PolicyException,
+    #[serde(rename = "property_mapping_exception")]
+    PropertyMappingException,
+    #[serde(rename = "system_task_execution")]
+    SystemTaskExecution,
+    #[serde(rename = "system_task_exception")]
+    SystemTaskException,
+    #[serde(rename = "system_exception")]
+    SystemException,
+    #[serde(rename = "configuration_error")]
+    ConfigurationError,
+    #[serde(rename = "model_created")]
+    ModelCreated,
+    #[serde(rename = "model_updated")]
+    ModelUpdated,
+    #[serde(rename = "model_deleted")]
+    ModelDeleted,
+    #[serde(rename = "email_sent")]
+    EmailSent,
+    #[serde(rename = "update_available")]
+    UpdateAvailable,
+    #[serde(rename = "custom_")]
+    Custom,
+}
+impl EventActions {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::LoginFailed => "login_failed",
+            Self::Logout => "logout",
+            Self::UserWrite => "user_write",
+            Self::SuspiciousRequest => "suspicious_request",
+            Self::PasswordSet => "password_set",
+            Self::SecretView => "secret_view",
+            Self::SecretRotate => "secret_rotate",
+            Self::InvitationUsed => "invitation_used",
+            Self::AuthorizeApplication => "authorize_application",
+            Self::SourceLinked => "source_linked",
+            Self::ImpersonationStarted => "impersonation_started",
+            Self::ImpersonationEnded => "impersonation_ended",
+            Self::FlowExecution => "flow_execution",
+            Self::PolicyExecution => "policy_execution",
+            Self::PolicyException => "policy_exception",
+            Self::PropertyMappingException => "property_mapping_exception",
+            Self::SystemTaskExecution => "system_task_execution",
+            Self::SystemTaskException => "system_task_exception",
+            Self::SystemException => "system_exception",
+            Self::ConfigurationError => "configuration_error",
+            Self::ModelCreated => "model_created",
+            Self::ModelUpdated => "model_updated",
+            Self::ModelDeleted => "model_deleted",
+            Self::EmailSent => "email_sent",
+            Self::UpdateAvailable => "update_available",
+            Self::Custom => "custom_",
+        }
+    }
+}
+impl std::str::FromStr for EventActions {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "login" => Self::Login,
+            "login_failed" => Self::LoginFailed,
+            "logout" => Self::Logout,
+            "user_write" => Self::UserWrite,
+            "suspicious_request" => Self::SuspiciousRequest,
+            "password_set" => Self::PasswordSet,
+            "secret_view" => Self::SecretView,
+            "secret_rotate" => Self::SecretRotate,
+            "invitation_used" => Self::InvitationUsed,
+            "authorize_application" => Self::AuthorizeApplication,
+            "source_linked" => Self::SourceLinked,
+            "impersonation_started" => Self::ImpersonationStarted,
+            "impersonation_ended" => Self::ImpersonationEnded,
+            "flow_execution" => Self::FlowExecution,
+            "policy_execution" => Self::PolicyExecution,
+            "policy_exception" => Self::PolicyException,
+            "property_mapping_exception" => Self::PropertyMappingException,
+            "system_task_execution" => Self::SystemTaskExecution,
+            "system_task_exception" => Self::SystemTaskException,
+            "system_exception" => Self::SystemException,
+            "configuration_error" => Self::ConfigurationError,
+            "model_created" => Self::ModelCreated,
+            "model_updated" => Self::ModelUpdated,
+            "model_deleted" => Self::ModelDeleted,
+            "email_sent" => Self::EmailSent,
+            "update_available" => Self::UpdateAvailable,
+            "custom_" => Self::Custom,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// An event to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EventRequest {
+    #[serde(rename = "user", skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<rt::Value>,
+    #[serde(rename = "action")]
+    pub action: models::EventActions,
+    #[serde(rename = "app")]
+    pub app: String,
+    #[serde(rename = "context", skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<rt::Value>,
+    #[serde(
+        rename = "client_ip",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub client_ip: Option<Option<String>>,
+    #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
+    pub expires: Option<rt::Micros>,
+    #[serde(rename = "brand", skip_serializing_if = "Option::is_none", default)]
+    pub brand: Option<rt::Value>,
+}
+impl std::fmt::Debug for EventRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventRequest")
+            .field("user", &self.user)
+            .field("action", &self.action)
+            .field("app", &self.app)
+            .field("context", &self.context)
+            .field("client_ip", &self.client_ip)
+            .field("expires", &self.expires)
+            .field("brand", &self.brand)
+            .finish()
+    }
+}
+impl rt::Model for EventRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "user",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "login",
+                "login_failed",
+                "logout",
+                "user_write",
+                "suspicious_request",
+                "password_set",
+                "secret_view",
+                "secret_rotate",
+                "invitation_used",
+                "authorize_application",
+                "source_linked",
+                "impersonation_started",
+                "impersonation_ended",
+                "flow_execution",
+                "policy_execution",
+                "policy_exception",
+                "property_mapping_exception",
+                "system_task_execution",
+                "system_task_exception",
+                "system_exception",
+                "configuration_error",
+                "model_created",
+                "model_updated",
+                "model_deleted",
+                "email_sent",
+                "update_available",
+                "custom_",
+            ],
+        },
+        rt::Field {
+            name: "app",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "context",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "client_ip",
+            kind: rt::Kind::Ip,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "expires",
+            kind: rt::Kind::Datetime,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "brand",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// How often an application was used.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct EventTopPerUser {
+    #[serde(rename = "application")]
+    pub application: crate::types::Object,
+    #[serde(rename = "counted_events")]
+    pub counted_events: i32,
+    #[serde(rename = "unique_users")]
+    pub unique_users: i32,
+}
+impl std::fmt::Debug for EventTopPerUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventTopPerUser")
+            .field("application", &self.application)
+            .field("counted_events", &self.counted_events)
+            .field("unique_users", &self.unique_users)
             .finish()
     }
 }
@@ -1426,6 +1787,23 @@ impl std::str::FromStr for ModelEnum {
     }
 }
 
+/// One page of events.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedEventList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Event>,
+}
+impl std::fmt::Debug for PaginatedEventList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedEventList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of permissions that roles hold on single objects.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedExtraRoleObjectPermissionList {
@@ -1609,6 +1987,166 @@ impl std::fmt::Debug for Pagination {
             .field("end_index", &self.end_index)
             .finish()
     }
+}
+
+/// Fields of an event to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedEventRequest {
+    #[serde(rename = "user", skip_serializing_if = "Option::is_none", default)]
+    pub user: Option<rt::Value>,
+    #[serde(rename = "action", skip_serializing_if = "Option::is_none", default)]
+    pub action: Option<models::EventActions>,
+    #[serde(rename = "app", skip_serializing_if = "Option::is_none", default)]
+    pub app: Option<String>,
+    #[serde(rename = "context", skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<rt::Value>,
+    #[serde(
+        rename = "client_ip",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub client_ip: Option<Option<String>>,
+    #[serde(rename = "expires", skip_serializing_if = "Option::is_none", default)]
+    pub expires: Option<rt::Micros>,
+    #[serde(rename = "brand", skip_serializing_if = "Option::is_none", default)]
+    pub brand: Option<rt::Value>,
+}
+impl std::fmt::Debug for PatchedEventRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedEventRequest")
+            .field("user", &self.user)
+            .field("action", &self.action)
+            .field("app", &self.app)
+            .field("context", &self.context)
+            .field("client_ip", &self.client_ip)
+            .field("expires", &self.expires)
+            .field("brand", &self.brand)
+            .finish()
+    }
+}
+impl rt::Model for PatchedEventRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "user",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "login",
+                "login_failed",
+                "logout",
+                "user_write",
+                "suspicious_request",
+                "password_set",
+                "secret_view",
+                "secret_rotate",
+                "invitation_used",
+                "authorize_application",
+                "source_linked",
+                "impersonation_started",
+                "impersonation_ended",
+                "flow_execution",
+                "policy_execution",
+                "policy_exception",
+                "property_mapping_exception",
+                "system_task_execution",
+                "system_task_exception",
+                "system_exception",
+                "configuration_error",
+                "model_created",
+                "model_updated",
+                "model_deleted",
+                "email_sent",
+                "update_available",
+                "custom_",
+            ],
+        },
+        rt::Field {
+            name: "app",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "context",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "client_ip",
+            kind: rt::Kind::Ip,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "expires",
+            kind: rt::Kind::Datetime,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "brand",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
 }
 
 /// Where a permission of a role is to hold instead.
@@ -1959,6 +2497,181 @@ impl rt::Model for PatchedRoleRequest {
         maximum: None,
         choices: &[],
     }];
+}
+
+/// Settings to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedSettingsRequest {
+    #[serde(rename = "avatars", skip_serializing_if = "Option::is_none", default)]
+    pub avatars: Option<String>,
+    #[serde(rename = "default_user_change_name", skip_serializing_if = "Option::is_none", default)]
+    pub default_user_change_name: Option<bool>,
+    #[serde(rename = "default_user_change_email", skip_serializing_if = "Option::is_none", default)]
+    pub default_user_change_email: Option<bool>,
+    #[serde(rename = "default_user_change_username", skip_serializing_if = "Option::is_none", default)]
+    pub default_user_change_username: Option<bool>,
+    #[serde(rename = "event_retention", skip_serializing_if = "Option::is_none", default)]
+    pub event_retention: Option<String>,
+    #[serde(rename = "footer_links", skip_serializing_if = "Option::is_none", default)]
+    pub footer_links: Option<rt::Value>,
+    #[serde(rename = "gdpr_compliance", skip_serializing_if = "Option::is_none", default)]
+    pub gdpr_compliance: Option<bool>,
+    #[serde(rename = "impersonation", skip_serializing_if = "Option::is_none", default)]
+    pub impersonation: Option<bool>,
+    #[serde(rename = "default_token_duration", skip_serializing_if = "Option::is_none", default)]
+    pub default_token_duration: Option<String>,
+    #[serde(rename = "default_token_length", skip_serializing_if = "Option::is_none", default)]
+    pub default_token_length: Option<i32>,
+}
+impl std::fmt::Debug for PatchedSettingsRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedSettingsRequest")
+            .field("avatars", &self.avatars)
+            .field("default_user_change_name", &self.default_user_change_name)
+            .field("default_user_change_email", &self.default_user_change_email)
+            .field("default_user_change_username", &self.default_user_change_username)
+            .field("event_retention", &self.event_retention)
+            .field("footer_links", &self.footer_links)
+            .field("gdpr_compliance", &self.gdpr_compliance)
+            .field("impersonation", &self.impersonation)
+            .field("default_token_duration", &self.default_token_duration)
+            .field("default_token_length", &self.default_token_length)
+            .finish()
+    }
+}
+impl rt::Model for PatchedSettingsRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "avatars",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_user_change_name",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_user_change_email",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_user_change_username",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "event_retention",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "footer_links",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "gdpr_compliance",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "impersonation",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_token_duration",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_token_length",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(1),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
 }
 
 /// Fields of a token to change; what is left out stays as it is.
@@ -2591,6 +3304,292 @@ impl std::fmt::Debug for SessionUser {
     }
 }
 
+/// Settings that apply to the whole server.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Settings {
+    #[serde(rename = "avatars")]
+    pub avatars: String,
+    #[serde(rename = "default_user_change_name")]
+    pub default_user_change_name: bool,
+    #[serde(rename = "default_user_change_email")]
+    pub default_user_change_email: bool,
+    #[serde(rename = "default_user_change_username")]
+    pub default_user_change_username: bool,
+    #[serde(rename = "event_retention")]
+    pub event_retention: String,
+    #[serde(rename = "footer_links")]
+    pub footer_links: rt::Value,
+    #[serde(rename = "gdpr_compliance")]
+    pub gdpr_compliance: bool,
+    #[serde(rename = "impersonation")]
+    pub impersonation: bool,
+    #[serde(rename = "default_token_duration")]
+    pub default_token_duration: String,
+    #[serde(rename = "default_token_length")]
+    pub default_token_length: i32,
+}
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("avatars", &self.avatars)
+            .field("default_user_change_name", &self.default_user_change_name)
+            .field("default_user_change_email", &self.default_user_change_email)
+            .field("default_user_change_username", &self.default_user_change_username)
+            .field("event_retention", &self.event_retention)
+            .field("footer_links", &self.footer_links)
+            .field("gdpr_compliance", &self.gdpr_compliance)
+            .field("impersonation", &self.impersonation)
+            .field("default_token_duration", &self.default_token_duration)
+            .field("default_token_length", &self.default_token_length)
+            .finish()
+    }
+}
+
+/// Settings to write; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SettingsRequest {
+    #[serde(rename = "avatars", skip_serializing_if = "Option::is_none", default)]
+    pub avatars: Option<String>,
+    #[serde(rename = "default_user_change_name", skip_serializing_if = "Option::is_none", default)]
+    pub default_user_change_name: Option<bool>,
+    #[serde(rename = "default_user_change_email", skip_serializing_if = "Option::is_none", default)]
+    pub default_user_change_email: Option<bool>,
+    #[serde(rename = "default_user_change_username", skip_serializing_if = "Option::is_none", default)]
+    pub default_user_change_username: Option<bool>,
+    #[serde(rename = "event_retention", skip_serializing_if = "Option::is_none", default)]
+    pub event_retention: Option<String>,
+    #[serde(rename = "footer_links", skip_serializing_if = "Option::is_none", default)]
+    pub footer_links: Option<rt::Value>,
+    #[serde(rename = "gdpr_compliance", skip_serializing_if = "Option::is_none", default)]
+    pub gdpr_compliance: Option<bool>,
+    #[serde(rename = "impersonation", skip_serializing_if = "Option::is_none", default)]
+    pub impersonation: Option<bool>,
+    #[serde(rename = "default_token_duration", skip_serializing_if = "Option::is_none", default)]
+    pub default_token_duration: Option<String>,
+    #[serde(rename = "default_token_length", skip_serializing_if = "Option::is_none", default)]
+    pub default_token_length: Option<i32>,
+}
+impl std::fmt::Debug for SettingsRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SettingsRequest")
+            .field("avatars", &self.avatars)
+            .field("default_user_change_name", &self.default_user_change_name)
+            .field("default_user_change_email", &self.default_user_change_email)
+            .field("default_user_change_username", &self.default_user_change_username)
+            .field("event_retention", &self.event_retention)
+            .field("footer_links", &self.footer_links)
+            .field("gdpr_compliance", &self.gdpr_compliance)
+            .field("impersonation", &self.impersonation)
+            .field("default_token_duration", &self.default_token_duration)
+            .field("default_token_length", &self.default_token_length)
+            .finish()
+    }
+}
+impl rt::Model for SettingsRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "avatars",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_user_change_name",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_user_change_email",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_user_change_username",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "event_retention",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "footer_links",
+            kind: rt::Kind::Json,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "gdpr_compliance",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "impersonation",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_token_duration",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_token_length",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(1),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
+}
+
+/// Facts about the running server, and about how the request reached it.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct SystemInfo {
+    #[serde(rename = "http_headers")]
+    pub http_headers: std::collections::BTreeMap<String, String>,
+    #[serde(rename = "http_host")]
+    pub http_host: String,
+    #[serde(rename = "http_is_secure")]
+    pub http_is_secure: bool,
+    #[serde(rename = "runtime")]
+    pub runtime: models::SystemInfoRuntime,
+    #[serde(rename = "brand")]
+    pub brand: String,
+    #[serde(rename = "server_time")]
+    pub server_time: rt::Micros,
+    #[serde(rename = "embedded_outpost_disabled")]
+    pub embedded_outpost_disabled: bool,
+    #[serde(rename = "embedded_outpost_host")]
+    pub embedded_outpost_host: String,
+}
+impl std::fmt::Debug for SystemInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SystemInfo")
+            .field("http_headers", &self.http_headers)
+            .field("http_host", &self.http_host)
+            .field("http_is_secure", &self.http_is_secure)
+            .field("runtime", &self.runtime)
+            .field("brand", &self.brand)
+            .field("server_time", &self.server_time)
+            .field("embedded_outpost_disabled", &self.embedded_outpost_disabled)
+            .field("embedded_outpost_host", &self.embedded_outpost_host)
+            .finish()
+    }
+}
+
+/// What the server runs on.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct SystemInfoRuntime {
+    #[serde(rename = "python_version")]
+    pub python_version: String,
+    #[serde(rename = "environment")]
+    pub environment: String,
+    #[serde(rename = "architecture")]
+    pub architecture: String,
+    #[serde(rename = "platform")]
+    pub platform: String,
+    #[serde(rename = "uname")]
+    pub uname: String,
+    #[serde(rename = "openssl_version")]
+    pub openssl_version: String,
+    #[serde(rename = "openssl_fips_enabled")]
+    pub openssl_fips_enabled: Option<bool>,
+    #[serde(rename = "authentik_version")]
+    pub authentik_version: String,
+}
+impl std::fmt::Debug for SystemInfoRuntime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SystemInfoRuntime")
+            .field("python_version", &self.python_version)
+            .field("environment", &self.environment)
+            .field("architecture", &self.architecture)
+            .field("platform", &self.platform)
+            .field("uname", &self.uname)
+            .field("openssl_version", &self.openssl_version)
+            .field("openssl_fips_enabled", &self.openssl_fips_enabled)
+            .field("authentik_version", &self.authentik_version)
+            .finish()
+    }
+}
+
 /// A token without its key. The key is shown by the `view_key` operation only.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Token {
@@ -2766,6 +3765,53 @@ impl rt::Model for TokenRequest {
     ];
 }
 
+/// How to replace the key of a token.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TokenRotateRequest {
+    #[serde(rename = "overlap", skip_serializing_if = "Option::is_none", default)]
+    pub overlap: Option<String>,
+}
+impl std::fmt::Debug for TokenRotateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenRotateRequest").field("overlap", &self.overlap).finish()
+    }
+}
+impl rt::Model for TokenRotateRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "overlap",
+        kind: rt::Kind::DurationText,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
+/// The new key of a token, and until when which key works.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct TokenRotated {
+    #[serde(rename = "key")]
+    pub key: String,
+    #[serde(rename = "expires")]
+    pub expires: Option<rt::Micros>,
+    #[serde(rename = "previous_key_expires")]
+    pub previous_key_expires: Option<rt::Micros>,
+}
+impl std::fmt::Debug for TokenRotated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenRotated")
+            .field("key", &rt::Redacted)
+            .field("expires", &self.expires)
+            .field("previous_key_expires", &self.previous_key_expires)
+            .finish()
+    }
+}
+
 /// The key a token shall have.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct TokenSetKeyRequest {
@@ -2793,6 +3839,32 @@ impl rt::Model for TokenSetKeyRequest {
     }];
 }
 
+/// How a token has been used.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct TokenUsage {
+    #[serde(rename = "use_count")]
+    pub use_count: i64,
+    #[serde(rename = "first_used")]
+    pub first_used: Option<rt::Micros>,
+    #[serde(rename = "last_used")]
+    pub last_used: Option<rt::Micros>,
+    #[serde(rename = "first_address")]
+    pub first_address: Option<String>,
+    #[serde(rename = "last_address")]
+    pub last_address: Option<String>,
+}
+impl std::fmt::Debug for TokenUsage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenUsage")
+            .field("use_count", &self.use_count)
+            .field("first_used", &self.first_used)
+            .field("last_used", &self.last_used)
+            .field("first_address", &self.first_address)
+            .field("last_address", &self.last_address)
+            .finish()
+    }
+}
+
 /// The key of a token.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct TokenView {
@@ -2802,6 +3874,35 @@ pub struct TokenView {
 impl std::fmt::Debug for TokenView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokenView").field("key", &rt::Redacted).finish()
+    }
+}
+
+/// A kind of thing to choose from, with a name for people.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct TypeCreate {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "description")]
+    pub description: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "model_name")]
+    pub model_name: String,
+    #[serde(rename = "icon_url", skip_serializing_if = "Option::is_none")]
+    pub icon_url: Option<String>,
+    #[serde(rename = "requires_enterprise")]
+    pub requires_enterprise: bool,
+}
+impl std::fmt::Debug for TypeCreate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TypeCreate")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("component", &self.component)
+            .field("model_name", &self.model_name)
+            .field("icon_url", &self.icon_url)
+            .field("requires_enterprise", &self.requires_enterprise)
+            .finish()
     }
 }
 
@@ -3020,6 +4121,26 @@ impl std::fmt::Debug for UserGroup {
             .field("parent", &self.parent)
             .field("parent_name", &self.parent_name)
             .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+
+/// What an account did over time; the points of each curve are newest first.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserMetrics {
+    #[serde(rename = "logins")]
+    pub logins: Vec<models::Coordinate>,
+    #[serde(rename = "logins_failed")]
+    pub logins_failed: Vec<models::Coordinate>,
+    #[serde(rename = "authorizations")]
+    pub authorizations: Vec<models::Coordinate>,
+}
+impl std::fmt::Debug for UserMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserMetrics")
+            .field("logins", &self.logins)
+            .field("logins_failed", &self.logins_failed)
+            .field("authorizations", &self.authorizations)
             .finish()
     }
 }

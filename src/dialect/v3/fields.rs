@@ -2,8 +2,12 @@
 //! (contract: authentik-core §1.3, the table by field kind).
 
 use super::python;
-use crate::dialect::v3::python::{int, repr, text, type_name};
-use serde_json::{Value, json};
+use crate::{
+    dialect::v3::python::{int, repr, text, type_name},
+    time::Duration,
+};
+use serde_json::{Map, Value, json};
+use std::net::IpAddr;
 use tessera_api_runtime::{Field, Kind, Micros};
 use uuid::Uuid;
 use validator::{ValidateEmail as _, ValidateLength as _};
@@ -19,6 +23,9 @@ fn one(text: impl Into<String>) -> Texts {
 }
 
 pub fn property(field: &'static Field, value: Option<Value>) -> Result<Option<Value>, Value> {
+    if let (Kind::List, Some(value)) = (field.kind, value.as_ref().filter(|v| !v.is_null())) {
+        return list(field, value).map(Some);
+    }
     let outcome = match value {
         None if field.required => Err(one("This field is required.")),
         None => Ok(None),
@@ -43,7 +50,13 @@ fn of_kind(field: &Field, value: Value) -> Result<Value, Texts> {
             Value::Object(_) => Ok(value),
             _ => Err(one("Value must be a dictionary, and not have any duplicate keys.")),
         },
-        Kind::Integer => integer(field, &value),
+        Kind::DurationText => duration(field, value),
+        Kind::Integer | Kind::Natural => integer(field, &value),
+        Kind::Ip => address(&value),
+        Kind::Json if has_null(&value) => Err(one(NULL_CHARACTERS)),
+        Kind::Json => Ok(value),
+        // Taken before; a list inside a list is in no document.
+        Kind::List => Err(one("Expected a list of items.")),
         Kind::Pk => pk(&value, field.nullable),
         Kind::PkUuid => pk_uuid(&value, field.nullable),
         Kind::PkMany => many(field, value),
@@ -124,6 +137,52 @@ fn as_is(field: &Field, value: Value) -> Result<Value, Texts> {
         Value::String(text) => faults([too_long(field, &text), null_characters(&text)], &text),
         _ => Err(one("Not a valid string.")),
     }
+}
+
+fn duration(field: &Field, value: Value) -> Result<Value, Texts> {
+    let Some(text) = coerced(&value) else { return Err(one("Not a valid string.")) };
+    let text = trimmed(&text);
+    if text.is_empty() {
+        return Err(one(BLANK));
+    }
+    let unreadable = text.parse::<Duration>().is_err();
+    let fault = unreadable.then(|| format!("{text} is not in the correct format of 'hours=3;minutes=1'."));
+    faults([too_long(field, text), fault, null_characters(text)], text)
+}
+
+pub const ADDRESS: &str = "Enter a valid IPv4 or IPv6 address.";
+
+fn address(value: &Value) -> Result<Value, Texts> {
+    match value.as_str().map(trimmed) {
+        Some("") => Err(one(BLANK)),
+        Some(text) => text.parse::<IpAddr>().map(|ip| json!(ip.to_string())).map_err(|_| one(ADDRESS)),
+        None => Err(one(ADDRESS)),
+    }
+}
+
+/// Faults of a list are told by the place of the item.
+fn list(field: &'static Field, value: &Value) -> Result<Value, Value> {
+    let Value::Array(items) = value else { return Err(json!(not_a_list(value))) };
+    let (mut good, mut faults) = (Vec::new(), Map::new());
+    for (place, item) in items.iter().enumerate() {
+        let read = match (item, coerced(item)) {
+            (Value::Null, _) => Err(NULL),
+            (_, None) => Err("Not a valid string."),
+            (_, Some(text)) if trimmed(&text).is_empty() => Err(BLANK),
+            (_, Some(text)) if text.contains('\0') => Err(NULL_CHARACTERS),
+            (_, Some(text)) => Ok(json!(trimmed(&text))),
+        };
+        match read {
+            Ok(item) => good.push(item),
+            Err(text) => drop(faults.insert(place.to_string(), json!([text]))),
+        }
+    }
+    debug_assert!(field.item == Some(Kind::Char), "no other list is in the documents yet");
+    if faults.is_empty() { Ok(Value::Array(good)) } else { Err(Value::Object(faults)) }
+}
+
+fn not_a_list(value: &Value) -> Texts {
+    one(format!("Expected a list of items but got type \"{}\".", type_name(value)))
 }
 
 const SLUG: &str = "Enter a valid \"slug\" consisting of letters, numbers, underscores or hyphens.";
@@ -228,9 +287,7 @@ fn pk_uuid(value: &Value, nullable: bool) -> Result<Value, Texts> {
 
 /// A list of keys; only the first bad one is told, without its place.
 fn many(field: &Field, value: Value) -> Result<Value, Texts> {
-    let Value::Array(items) = value else {
-        return Err(one(format!("Expected a list of items but got type \"{}\".", type_name(&value))));
-    };
+    let Value::Array(items) = value else { return Err(not_a_list(&value)) };
     let read = items.iter().map(|item| match (item, field.item) {
         (Value::Null, _) => Err(one(NULL)),
         (item, Some(Kind::PkUuid)) => pk_uuid(item, false),

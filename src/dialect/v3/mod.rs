@@ -110,7 +110,16 @@ fn of_error(asked: Asked<'_>, error: &Error) -> Response {
 }
 
 fn field_texts(errors: &FieldErrors) -> Value {
-    let texts = |problems: &[Problem]| Value::Array(problems.iter().map(|p| Value::String(problem(p))).collect());
+    let texts = |problems: &[Problem]| {
+        let by_place: Map<String, Value> = problems
+            .iter()
+            .filter_map(|p| match p {
+                Problem::UnknownItem(place, _) => Some((place.to_string(), json!([problem(p)]))),
+                _ => None,
+            })
+            .collect();
+        if by_place.is_empty() { problems.iter().map(problem).collect() } else { Value::Object(by_place) }
+    };
     Value::Object(errors.iter().map(|(field, problems)| (field.to_owned(), texts(problems))).collect())
 }
 
@@ -120,7 +129,11 @@ fn problem(problem: &Problem) -> String {
         Problem::Taken(Some((model, field))) => format!("{model} with this {field} already exists."),
         Problem::UnknownKey(value) => format!("Invalid pk \"{value}\" - object does not exist."),
         Problem::UnknownChoice(value) => format!("Select a valid choice. {value} is not one of the available choices."),
+        Problem::NoSuchChoice => {
+            "Select a valid choice. That choice is not one of the available choices.".to_owned()
+        }
         Problem::Rule(text) => text.clone(),
+        Problem::UnknownItem(_, value) => format!("\"{value}\" is not a valid choice."),
     }
 }
 

@@ -1,9 +1,12 @@
 //! Query parameters: forms rather than serializers, so the texts differ from those for bodies
 //! (contract: authentik-core §1.6). Empty values count as absent; of a repeated key the last counts.
 
-use super::{fields::NULL_CHARACTERS, python};
+use super::{
+    fields::{ADDRESS, NULL_CHARACTERS},
+    python,
+};
 use serde_json::{Value, json};
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 use tessera_api_runtime::{Field, Kind, Micros};
 use uuid::Uuid;
 
@@ -12,7 +15,9 @@ pub fn parameter(field: &'static Field, values: &[Cow<'_, str>]) -> Result<Optio
         Kind::PkMany | Kind::Multichoice => several(field, values).map(Some),
         // As it is: an empty page is no page.
         Kind::Text => Ok(values.last().map(|v| json!(v))),
+        Kind::Natural => values.last().map(|v| natural(v)).transpose(),
         _ => match values.last().filter(|v| !v.is_empty()) {
+            None if field.required => Err("This field is required.".to_owned()),
             None => Ok(None),
             Some(value) => single(field, value),
         },
@@ -38,7 +43,19 @@ fn single(field: &Field, value: &str) -> Result<Option<Value>, String> {
         Kind::Choice => return Err(not_a_choice(value)),
         Kind::Datetime => json!(Micros(python::datetime(value.trim()).ok_or("Enter a valid date/time.")?)),
         Kind::Uuid => json!(value.trim().parse::<Uuid>().map_err(|_| "Enter a valid UUID.")?),
-        Kind::Integer | Kind::Pk => match python::int(value).and_then(|n| i32::try_from(n).ok()) {
+        Kind::PkUuid => match value.trim().parse::<Uuid>() {
+            Ok(id) => json!(id),
+            Err(_) => return Err(format!("“{value}” is not a valid UUID.")),
+        },
+        Kind::Ip => match value.trim().parse::<IpAddr>() {
+            Ok(address) => json!(address.to_string()),
+            Err(_) => return Err(ADDRESS.to_owned()),
+        },
+        Kind::Pk => match python::int(value).and_then(|n| i32::try_from(n).ok()) {
+            Some(n) => json!(n),
+            None => return Err(not_a_choice("That choice")),
+        },
+        Kind::Integer => match python::int(value).and_then(|n| i32::try_from(n).ok()) {
             Some(n) => json!(n),
             None => return Err("Enter a number.".to_owned()),
         },
@@ -48,6 +65,13 @@ fn single(field: &Field, value: &str) -> Result<Option<Value>, String> {
             text => json!(text),
         },
     }))
+}
+
+fn natural(value: &str) -> Result<Value, String> {
+    match python::int(value).and_then(|n| i32::try_from(n).ok()).filter(|n| *n >= 0) {
+        Some(n) => Ok(json!(n)),
+        None => Err("A valid integer is required.".to_owned()),
+    }
 }
 
 fn not_a_choice(value: &str) -> String {

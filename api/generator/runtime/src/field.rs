@@ -13,11 +13,21 @@ pub enum Kind {
     Choice,
     Datetime,
     Dict,
+    /// A length of time as text, like `hours=3;minutes=1`.
+    DurationText,
     Email,
     Integer,
+    /// An IPv4 or IPv6 address.
+    Ip,
+    /// Any JSON value.
+    Json,
+    /// A list whose items each are of the kind [`Field::item`].
+    List,
     /// `true` in any case; everything else is false.
     LiteralTrue,
     Multichoice,
+    /// An integer that is not negative.
+    Natural,
     Pk,
     PkMany,
     PkName,

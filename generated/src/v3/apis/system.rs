@@ -4,6 +4,141 @@ use super::super::models;
 use std::sync::Arc;
 use tessera_api_runtime as rt;
 
+/// Successful answers of `admin_settings_partial_update`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum AdminSettingsPartialUpdateResponse {
+    Status200(models::Settings),
+}
+impl rt::IntoResponse for AdminSettingsPartialUpdateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+/// `PATCH /admin/settings/`
+pub static ADMIN_SETTINGS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
+    id: "admin_settings_partial_update",
+    resource: "system",
+    method: http::Method::PATCH,
+    path: "/admin/settings/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_rbac.edit_system_settings"]),
+    consumes: &["application/json"],
+    produces: &["application/json"],
+    query: &[],
+};
+
+/// Successful answers of `admin_settings_retrieve`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum AdminSettingsRetrieveResponse {
+    Status200(models::Settings),
+}
+impl rt::IntoResponse for AdminSettingsRetrieveResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+/// `GET /admin/settings/`
+pub static ADMIN_SETTINGS_RETRIEVE: rt::Operation = rt::Operation {
+    id: "admin_settings_retrieve",
+    resource: "system",
+    method: http::Method::GET,
+    path: "/admin/settings/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_rbac.view_system_settings"]),
+    consumes: &[],
+    produces: &["application/json"],
+    query: &[],
+};
+
+/// Successful answers of `admin_settings_update`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum AdminSettingsUpdateResponse {
+    Status200(models::Settings),
+}
+impl rt::IntoResponse for AdminSettingsUpdateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+/// `PUT /admin/settings/`
+pub static ADMIN_SETTINGS_UPDATE: rt::Operation = rt::Operation {
+    id: "admin_settings_update",
+    resource: "system",
+    method: http::Method::PUT,
+    path: "/admin/settings/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_rbac.edit_system_settings"]),
+    consumes: &["application/json"],
+    produces: &["application/json"],
+    query: &[],
+};
+
+/// Successful answers of `admin_system_create`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum AdminSystemCreateResponse {
+    Status200(models::SystemInfo),
+}
+impl rt::IntoResponse for AdminSystemCreateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+/// `POST /admin/system/`
+pub static ADMIN_SYSTEM_CREATE: rt::Operation = rt::Operation {
+    id: "admin_system_create",
+    resource: "system",
+    method: http::Method::POST,
+    path: "/admin/system/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_rbac.view_system_info"]),
+    consumes: &[],
+    produces: &["application/json"],
+    query: &[],
+};
+
+/// Successful answers of `admin_system_retrieve`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum AdminSystemRetrieveResponse {
+    Status200(models::SystemInfo),
+}
+impl rt::IntoResponse for AdminSystemRetrieveResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+/// `GET /admin/system/`
+pub static ADMIN_SYSTEM_RETRIEVE: rt::Operation = rt::Operation {
+    id: "admin_system_retrieve",
+    resource: "system",
+    method: http::Method::GET,
+    path: "/admin/system/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_rbac.view_system_info"]),
+    consumes: &[],
+    produces: &["application/json"],
+    query: &[],
+};
+
 /// Successful answers of `admin_version_retrieve`; all others are errors, which the dialect writes.
 #[derive(Debug)]
 pub enum AdminVersionRetrieveResponse {
@@ -122,6 +257,38 @@ pub static SCHEMA_RETRIEVE: rt::Operation = rt::Operation {
 
 /// Operations of the resource `system`, implemented in `src/resource/`.
 pub trait System: rt::Application {
+    /// `PATCH /admin/settings/`: Change the settings
+    fn admin_settings_partial_update(
+        &self,
+        ctx: &Self::Ctx,
+        body: models::PatchedSettingsRequest,
+    ) -> impl Future<Output = Result<AdminSettingsPartialUpdateResponse, Self::Error>> + Send;
+
+    /// `GET /admin/settings/`: Show the settings
+    fn admin_settings_retrieve(
+        &self,
+        ctx: &Self::Ctx,
+    ) -> impl Future<Output = Result<AdminSettingsRetrieveResponse, Self::Error>> + Send;
+
+    /// `PUT /admin/settings/`: Write the settings
+    fn admin_settings_update(
+        &self,
+        ctx: &Self::Ctx,
+        body: models::SettingsRequest,
+    ) -> impl Future<Output = Result<AdminSettingsUpdateResponse, Self::Error>> + Send;
+
+    /// `POST /admin/system/`: Show the system, by POST
+    fn admin_system_create(
+        &self,
+        ctx: &Self::Ctx,
+    ) -> impl Future<Output = Result<AdminSystemCreateResponse, Self::Error>> + Send;
+
+    /// `GET /admin/system/`: Show the system
+    fn admin_system_retrieve(
+        &self,
+        ctx: &Self::Ctx,
+    ) -> impl Future<Output = Result<AdminSystemRetrieveResponse, Self::Error>> + Send;
+
     /// `GET /admin/version/`: Show the version
     fn admin_version_retrieve(
         &self,
@@ -143,13 +310,94 @@ pub trait System: rt::Application {
 }
 
 /// Every operation of this resource.
-pub static OPERATIONS: &[&rt::Operation] = &[&ADMIN_VERSION_RETRIEVE, &ROOT_CONFIG_RETRIEVE, &SCHEMA_RETRIEVE];
+pub static OPERATIONS: &[&rt::Operation] = &[
+    &ADMIN_SETTINGS_PARTIAL_UPDATE,
+    &ADMIN_SETTINGS_RETRIEVE,
+    &ADMIN_SETTINGS_UPDATE,
+    &ADMIN_SYSTEM_CREATE,
+    &ADMIN_SYSTEM_RETRIEVE,
+    &ADMIN_VERSION_RETRIEVE,
+    &ROOT_CONFIG_RETRIEVE,
+    &SCHEMA_RETRIEVE,
+];
 
 pub fn mount<A: System>(router: &mut rt::RouterBuilder<A>, base: &str) {
+    router.add(base, &ADMIN_SETTINGS_PARTIAL_UPDATE, run_admin_settings_partial_update::<A>);
+    router.add(base, &ADMIN_SETTINGS_RETRIEVE, run_admin_settings_retrieve::<A>);
+    router.add(base, &ADMIN_SETTINGS_UPDATE, run_admin_settings_update::<A>);
+    router.add(base, &ADMIN_SYSTEM_CREATE, run_admin_system_create::<A>);
+    router.add(base, &ADMIN_SYSTEM_RETRIEVE, run_admin_system_retrieve::<A>);
     router.add(base, &ADMIN_VERSION_RETRIEVE, run_admin_version_retrieve::<A>);
     router.add(base, &ROOT_CONFIG_RETRIEVE, run_root_config_retrieve::<A>);
     router.add(base, &SCHEMA_RETRIEVE, run_schema_retrieve::<A>);
 }
+fn run_admin_settings_partial_update<A: System>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &ADMIN_SETTINGS_PARTIAL_UPDATE, &request.params).await?;
+
+        let body = rt::read_model(&*app, &ADMIN_SETTINGS_PARTIAL_UPDATE, request).await?;
+        let response = app.admin_settings_partial_update(&ctx, body).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_admin_settings_retrieve<A: System>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &ADMIN_SETTINGS_RETRIEVE, &request.params).await?;
+
+        let response = app.admin_settings_retrieve(&ctx).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_admin_settings_update<A: System>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &ADMIN_SETTINGS_UPDATE, &request.params).await?;
+
+        let body = rt::read_model(&*app, &ADMIN_SETTINGS_UPDATE, request).await?;
+        let response = app.admin_settings_update(&ctx, body).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_admin_system_create<A: System>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &ADMIN_SYSTEM_CREATE, &request.params).await?;
+
+        let response = app.admin_system_create(&ctx).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_admin_system_retrieve<A: System>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &ADMIN_SYSTEM_RETRIEVE, &request.params).await?;
+
+        let response = app.admin_system_retrieve(&ctx).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
 fn run_admin_version_retrieve<A: System>(
     app: Arc<A>,
     ctx: Arc<A::Ctx>,

@@ -357,6 +357,38 @@ pub static CORE_TOKENS_RETRIEVE: rt::Operation = rt::Operation {
     }],
 };
 
+/// Successful answers of `core_tokens_rotate_create`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreTokensRotateCreateResponse {
+    Status200(models::TokenRotated),
+}
+impl rt::IntoResponse for CoreTokensRotateCreateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreTokensRotateCreatePath {
+    pub identifier: String,
+}
+
+/// `POST /core/tokens/{identifier}/rotate/`
+pub static CORE_TOKENS_ROTATE_CREATE: rt::Operation = rt::Operation {
+    id: "core_tokens_rotate_create",
+    resource: "tokens",
+    method: http::Method::POST,
+    path: "/core/tokens/{identifier}/rotate/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Own,
+    consumes: &["application/json"],
+    produces: &["application/json"],
+    query: &[],
+};
+
 /// Successful answers of `core_tokens_set_key_create`; all others are errors, which the dialect writes.
 #[derive(Debug)]
 pub enum CoreTokensSetKeyCreateResponse {
@@ -417,6 +449,38 @@ pub static CORE_TOKENS_UPDATE: rt::Operation = rt::Operation {
     anonymous: false,
     access: rt::Access::Own,
     consumes: &["application/json"],
+    produces: &["application/json"],
+    query: &[],
+};
+
+/// Successful answers of `core_tokens_usage_retrieve`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreTokensUsageRetrieveResponse {
+    Status200(models::TokenUsage),
+}
+impl rt::IntoResponse for CoreTokensUsageRetrieveResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreTokensUsageRetrievePath {
+    pub identifier: String,
+}
+
+/// `GET /core/tokens/{identifier}/usage/`
+pub static CORE_TOKENS_USAGE_RETRIEVE: rt::Operation = rt::Operation {
+    id: "core_tokens_usage_retrieve",
+    resource: "tokens",
+    method: http::Method::GET,
+    path: "/core/tokens/{identifier}/usage/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Own,
+    consumes: &[],
     produces: &["application/json"],
     query: &[],
 };
@@ -524,6 +588,14 @@ pub trait Tokens: rt::Application {
         query: CoreTokensRetrieveQuery,
     ) -> impl Future<Output = Result<CoreTokensRetrieveResponse, Self::Error>> + Send;
 
+    /// `POST /core/tokens/{identifier}/rotate/`: Replace the key of a token
+    fn core_tokens_rotate_create(
+        &self,
+        ctx: &Self::Ctx,
+        path: CoreTokensRotateCreatePath,
+        body: models::TokenRotateRequest,
+    ) -> impl Future<Output = Result<CoreTokensRotateCreateResponse, Self::Error>> + Send;
+
     /// `POST /core/tokens/{identifier}/set_key/`: Set the key of a token
     fn core_tokens_set_key_create(
         &self,
@@ -539,6 +611,13 @@ pub trait Tokens: rt::Application {
         path: CoreTokensUpdatePath,
         body: models::TokenRequest,
     ) -> impl Future<Output = Result<CoreTokensUpdateResponse, Self::Error>> + Send;
+
+    /// `GET /core/tokens/{identifier}/usage/`: Show how a token is used
+    fn core_tokens_usage_retrieve(
+        &self,
+        ctx: &Self::Ctx,
+        path: CoreTokensUsageRetrievePath,
+    ) -> impl Future<Output = Result<CoreTokensUsageRetrieveResponse, Self::Error>> + Send;
 
     /// `GET /core/tokens/{identifier}/used_by/`: List what uses a token
     fn core_tokens_used_by_list(
@@ -562,8 +641,10 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_TOKENS_LIST,
     &CORE_TOKENS_PARTIAL_UPDATE,
     &CORE_TOKENS_RETRIEVE,
+    &CORE_TOKENS_ROTATE_CREATE,
     &CORE_TOKENS_SET_KEY_CREATE,
     &CORE_TOKENS_UPDATE,
+    &CORE_TOKENS_USAGE_RETRIEVE,
     &CORE_TOKENS_USED_BY_LIST,
     &CORE_TOKENS_VIEW_KEY_RETRIEVE,
 ];
@@ -574,8 +655,10 @@ pub fn mount<A: Tokens>(router: &mut rt::RouterBuilder<A>, base: &str) {
     router.add(base, &CORE_TOKENS_LIST, run_core_tokens_list::<A>);
     router.add(base, &CORE_TOKENS_PARTIAL_UPDATE, run_core_tokens_partial_update::<A>);
     router.add(base, &CORE_TOKENS_RETRIEVE, run_core_tokens_retrieve::<A>);
+    router.add(base, &CORE_TOKENS_ROTATE_CREATE, run_core_tokens_rotate_create::<A>);
     router.add(base, &CORE_TOKENS_SET_KEY_CREATE, run_core_tokens_set_key_create::<A>);
     router.add(base, &CORE_TOKENS_UPDATE, run_core_tokens_update::<A>);
+    router.add(base, &CORE_TOKENS_USAGE_RETRIEVE, run_core_tokens_usage_retrieve::<A>);
     router.add(base, &CORE_TOKENS_USED_BY_LIST, run_core_tokens_used_by_list::<A>);
     router.add(base, &CORE_TOKENS_VIEW_KEY_RETRIEVE, run_core_tokens_view_key_retrieve::<A>);
 }
@@ -654,6 +737,22 @@ fn run_core_tokens_retrieve<A: Tokens>(
     })
 }
 
+fn run_core_tokens_rotate_create<A: Tokens>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_TOKENS_ROTATE_CREATE, &request.params).await?;
+
+        let path = CoreTokensRotateCreatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
+
+        let body = rt::read_model(&*app, &CORE_TOKENS_ROTATE_CREATE, request).await?;
+        let response = app.core_tokens_rotate_create(&ctx, path, body).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
 fn run_core_tokens_set_key_create<A: Tokens>(
     app: Arc<A>,
     ctx: Arc<A::Ctx>,
@@ -682,6 +781,21 @@ fn run_core_tokens_update<A: Tokens>(
 
         let body = rt::read_model(&*app, &CORE_TOKENS_UPDATE, request).await?;
         let response = app.core_tokens_update(&ctx, path, body).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_core_tokens_usage_retrieve<A: Tokens>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_TOKENS_USAGE_RETRIEVE, &request.params).await?;
+
+        let path = CoreTokensUsageRetrievePath { identifier: rt::path_parameter(&request.params, "identifier")? };
+
+        let response = app.core_tokens_usage_retrieve(&ctx, path).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
 }

@@ -377,6 +377,38 @@ pub static CORE_USERS_ME_RETRIEVE: rt::Operation = rt::Operation {
     query: &[],
 };
 
+/// Successful answers of `core_users_metrics_retrieve`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreUsersMetricsRetrieveResponse {
+    Status200(models::UserMetrics),
+}
+impl rt::IntoResponse for CoreUsersMetricsRetrieveResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreUsersMetricsRetrievePath {
+    pub id: i32,
+}
+
+/// `GET /core/users/{id}/metrics/`
+pub static CORE_USERS_METRICS_RETRIEVE: rt::Operation = rt::Operation {
+    id: "core_users_metrics_retrieve",
+    resource: "users",
+    method: http::Method::GET,
+    path: "/core/users/{id}/metrics/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_core.view_user", "authentik_events.view_event"]),
+    consumes: &[],
+    produces: &["application/json"],
+    query: &[],
+};
+
 /// Successful answers of `core_users_partial_update`; all others are errors, which the dialect writes.
 #[derive(Debug)]
 pub enum CoreUsersPartialUpdateResponse {
@@ -638,6 +670,13 @@ pub trait Users: rt::Application {
         ctx: &Self::Ctx,
     ) -> impl Future<Output = Result<CoreUsersMeRetrieveResponse, Self::Error>> + Send;
 
+    /// `GET /core/users/{id}/metrics/`: Count what an account did
+    fn core_users_metrics_retrieve(
+        &self,
+        ctx: &Self::Ctx,
+        path: CoreUsersMetricsRetrievePath,
+    ) -> impl Future<Output = Result<CoreUsersMetricsRetrieveResponse, Self::Error>> + Send;
+
     /// `PATCH /core/users/{id}/`: Change an account
     fn core_users_partial_update(
         &self,
@@ -697,6 +736,7 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_USERS_DESTROY,
     &CORE_USERS_LIST,
     &CORE_USERS_ME_RETRIEVE,
+    &CORE_USERS_METRICS_RETRIEVE,
     &CORE_USERS_PARTIAL_UPDATE,
     &CORE_USERS_PATHS_RETRIEVE,
     &CORE_USERS_RETRIEVE,
@@ -711,6 +751,7 @@ pub fn mount<A: Users>(router: &mut rt::RouterBuilder<A>, base: &str) {
     router.add(base, &CORE_USERS_DESTROY, run_core_users_destroy::<A>);
     router.add(base, &CORE_USERS_LIST, run_core_users_list::<A>);
     router.add(base, &CORE_USERS_ME_RETRIEVE, run_core_users_me_retrieve::<A>);
+    router.add(base, &CORE_USERS_METRICS_RETRIEVE, run_core_users_metrics_retrieve::<A>);
     router.add(base, &CORE_USERS_PARTIAL_UPDATE, run_core_users_partial_update::<A>);
     router.add(base, &CORE_USERS_PATHS_RETRIEVE, run_core_users_paths_retrieve::<A>);
     router.add(base, &CORE_USERS_RETRIEVE, run_core_users_retrieve::<A>);
@@ -771,6 +812,21 @@ fn run_core_users_me_retrieve<A: Users>(
         app.authorize(&ctx, &CORE_USERS_ME_RETRIEVE, &request.params).await?;
 
         let response = app.core_users_me_retrieve(&ctx).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_core_users_metrics_retrieve<A: Users>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_USERS_METRICS_RETRIEVE, &request.params).await?;
+
+        let path = CoreUsersMetricsRetrievePath { id: rt::path_parameter(&request.params, "id")? };
+
+        let response = app.core_users_metrics_retrieve(&ctx, path).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
 }

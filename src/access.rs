@@ -17,6 +17,7 @@ pub mod code {
     pub const VIEW_ROLE: &str = "authentik_rbac.view_role";
     pub const VIEW_TOKEN: &str = "authentik_core.view_token";
     pub const VIEW_TOKEN_KEY: &str = "authentik_core.view_token_key";
+    pub const VIEW_EVENT: &str = "authentik_events.view_event";
     pub const SET_TOKEN_KEY: &str = "authentik_core.set_token_key";
     /// What `system_permissions` of one's own account lists.
     pub const SYSTEM: [&str; 10] = [

@@ -91,6 +91,8 @@ pub struct RequestInfo {
     /// Whether the client asks for JSON rather than for whatever there is.
     pub accepts_json: bool,
     pub client_ip: Option<std::net::IpAddr>,
+    /// Headers, for the operations that show them; credentials are not among them.
+    pub shown_headers: Vec<(String, String)>,
 }
 
 /// The context of one request, or of one command.

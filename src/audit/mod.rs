@@ -116,11 +116,17 @@ impl Event {
         Self::about(Action::ModelDeleted, MIDDLEWARE, "model", subject)
     }
 
+    /// Adds a part to the context.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        self.context.insert(key.to_owned(), value);
+        self
+    }
+
     /// Adds a sentence for people.
     #[must_use]
-    pub fn saying(mut self, message: impl Into<String>) -> Self {
-        self.context.insert("message".to_owned(), Value::String(message.into()));
-        self
+    pub fn saying(self, message: impl Into<String>) -> Self {
+        self.with("message", Value::String(message.into()))
     }
 
     /// Names the account it happened to instead of the caller, without an address

@@ -7,10 +7,18 @@ use crate::{
     ctx::Ctx,
     dialect::{Failure, v3::V3},
     error::{Error, Result},
-    resource::{grants, groups, tokens, users},
+    resource::{
+        events, grants, groups,
+        permissions::{
+            assign::{self, Target},
+            object_grants::{self, Of},
+        },
+        tokens, users,
+    },
 };
 use std::time::Duration;
 use tessera_api_runtime::{Access, Application, Decoder, Limits, Operation};
+use uuid::Uuid;
 
 impl Application for App {
     type Ctx = Ctx;
@@ -66,8 +74,26 @@ async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
         "tokens" if op.id == "core_tokens_set_key_create" => tokens::keys::require_set_key(ctx, key).await,
         "tokens" if op.id == "core_tokens_rotate_create" => tokens::keys::require_rotate(ctx, key).await,
         "tokens" => tokens::service::require(ctx, key).await,
-        "users" => users::service::require(ctx, key.parse().map_err(|_| Error::NotFound)?).await,
-        "groups" => groups::service::require(ctx, key.parse().map_err(|_| Error::NotFound)?).await,
+        "users" => users::service::require(ctx, number(key)?).await,
+        "groups" => groups::service::require(ctx, uuid(key)?).await,
+        "roles" => assign::require(ctx, Target::Role(uuid(key)?)).await,
+        "events" => events::service::view(ctx, uuid(key)?).await.map(drop),
+        "permissions" if op.path.contains("assigned_by_roles") => assign::require(ctx, Target::Role(uuid(key)?)).await,
+        "permissions" if op.path.contains("assigned_by_users") => {
+            assign::require(ctx, Target::User(number(key)?)).await
+        }
+        "permissions" if op.path.contains("/roles/") => {
+            object_grants::view(ctx, Of::Roles, number(key)?).await.map(drop)
+        }
+        "permissions" => object_grants::view(ctx, Of::Users, number(key)?).await.map(drop),
         other => Err(Error::internal(format!("nobody said how to look up `{other}`"))),
     }
+}
+
+fn uuid(key: &str) -> Result<Uuid> {
+    key.parse().map_err(|_| Error::NotFound)
+}
+
+fn number(key: &str) -> Result<i32> {
+    key.parse().map_err(|_| Error::NotFound)
 }

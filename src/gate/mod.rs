@@ -62,6 +62,7 @@ impl Gate {
             user_agent: text(request.headers(), &header::USER_AGENT).unwrap_or_default().to_owned(),
             accepts_json: text(request.headers(), &header::ACCEPT).is_some_and(|a| a.starts_with("application/json")),
             client_ip: Some(peer.ip().to_canonical()),
+            shown_headers: Vec::new(),
         };
         let (id, method) = (info.id.clone(), request.method().clone());
         let span = info_span!("request", id = %id, method = %method, path = %info.path);
@@ -103,6 +104,10 @@ impl Gate {
                 (Ok(found), _) => found,
                 (Err((rejection, _)), op) => return self.without_operation(&method, &principal, rejection, op),
             };
+            let mut info = info;
+            if op.is_some_and(|op| SHOWS_HEADERS.contains(&op.id)) {
+                info.shown_headers = without_credentials(request.headers());
+            }
             let ctx = Arc::new(Ctx::new(Arc::clone(&self.app), principal, Some(info)));
             let (parts, body) = request.into_parts();
             found.dispatch(Arc::clone(&self.app), ctx, parts, body).await
@@ -161,6 +166,16 @@ impl Gate {
 /// A header's value, if it is text.
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Operations that show the caller his own headers.
+const SHOWS_HEADERS: [&str; 2] = ["admin_system_retrieve", "admin_system_create"];
+
+/// Headers as text, without those that let somebody in.
+fn without_credentials(headers: &HeaderMap) -> Vec<(String, String)> {
+    let secret = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
+    let shown = headers.iter().filter(|(name, _)| !secret.contains(name) && !name.as_str().contains("token"));
+    shown.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
 }
 
 /// What every answer tells browsers.

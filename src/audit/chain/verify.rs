@@ -3,9 +3,9 @@
 use super::{START, digest, events, head, link};
 use crate::{db::MANY, error::Result, secret::Keyring};
 use sea_orm::{
-    AccessMode, ColumnTrait as _, ConnectionTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction,
-    EntityTrait as _, IsolationLevel, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    TransactionOptions, TransactionTrait as _,
+    AccessMode, ColumnTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
+    IsolationLevel, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, TransactionOptions,
+    TransactionTrait as _,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use std::collections::{BTreeMap, HashMap};

@@ -8,7 +8,7 @@ mod query;
 use super::Failure;
 use crate::{
     error::{Error, FieldErrors, Problem},
-    list::Page,
+    list::{Page, Point},
 };
 use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
@@ -59,6 +59,12 @@ pub fn page<T>(page: Page<T>) -> (models::Pagination, Vec<T>) {
         end_index: number(end),
     };
     (pagination, page.items)
+}
+
+/// Points of a curve.
+#[must_use]
+pub fn curve(points: Vec<Point>) -> Vec<models::Coordinate> {
+    points.into_iter().map(|p| models::Coordinate { x_cord: p.at, y_cord: p.count }).collect()
 }
 
 /// What an answer about a failure needs to know of its request.
@@ -129,9 +135,7 @@ fn problem(problem: &Problem) -> String {
         Problem::Taken(Some((model, field))) => format!("{model} with this {field} already exists."),
         Problem::UnknownKey(value) => format!("Invalid pk \"{value}\" - object does not exist."),
         Problem::UnknownChoice(value) => format!("Select a valid choice. {value} is not one of the available choices."),
-        Problem::NoSuchChoice => {
-            "Select a valid choice. That choice is not one of the available choices.".to_owned()
-        }
+        Problem::NoSuchChoice => "Select a valid choice. That choice is not one of the available choices.".to_owned(),
         Problem::Rule(text) => text.clone(),
         Problem::UnknownItem(_, value) => format!("\"{value}\" is not a valid choice."),
     }

@@ -15,6 +15,10 @@ pub struct Model {
     pub permission: String,
     /// Primary key as text; `None` is every object.
     pub object_pk: Option<String>,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<Option<crate::resource::users::entity::Entity>>,
+    #[sea_orm(belongs_to, from = "role_id", to = "id")]
+    pub role: BelongsTo<Option<super::roles::role::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -4,8 +4,9 @@
 
 pub mod catalogue;
 mod entity;
+pub mod objects;
 pub mod roles;
 pub mod service;
 pub mod store;
 
-pub use entity::{Entity, Model};
+pub use entity::{ActiveModel, Column, Entity, Model};

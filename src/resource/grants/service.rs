@@ -26,7 +26,7 @@ pub fn canonical(key: &str) -> String {
 pub async fn grant(tx: &mut Tx, holder: Holder, permission: &str, object: Option<&str>) -> Result<bool> {
     let object = object.map(canonical);
     let object = object.as_deref();
-    if !catalogue::is_known(permission) {
+    if catalogue::by_code(permission).is_none() {
         return Err(Error::Refused(format!("there is no permission `{permission}`")));
     }
     let new = store::add(tx.conn(), holder, permission, object).await?;

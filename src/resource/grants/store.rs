@@ -63,28 +63,42 @@ pub async fn of_roles(db: &impl ConnectionTrait, roles: &[Uuid]) -> Result<Grant
 
 /// Adds a grant unless it is there; tells whether it was new.
 pub async fn add(db: &impl ConnectionTrait, holder: Holder, permission: &str, object: Option<&str>) -> Result<bool> {
+    Ok(!ensure(db, holder, permission, object).await?.1)
+}
+
+/// As [`add`]; gives the grant's id, and whether it was there.
+pub async fn ensure(
+    db: &impl ConnectionTrait,
+    holder: Holder,
+    permission: &str,
+    object: Option<&str>,
+) -> Result<(i32, bool)> {
     let object_pk = object.map(str::to_owned);
     let same = held_by(holder).add(entity::Column::Permission.eq(permission)).add(match object {
         Some(object) => entity::Column::ObjectPk.eq(object),
         None => entity::Column::ObjectPk.is_null(),
     });
-    if entity::Entity::find().filter(same).one(db).await?.is_some() {
-        return Ok(false);
+    if let Some(grant) = entity::Entity::find().filter(same).one(db).await? {
+        return Ok((grant.id, true));
     }
     let (user_id, role_id) = match holder {
         Holder::User(id) => (Some(id), None),
         Holder::Role(id) => (None, Some(id)),
     };
-    entity::ActiveModel {
+    let grant = entity::ActiveModel {
         user_id: Set(user_id),
         role_id: Set(role_id),
         permission: Set(permission.to_owned()),
         object_pk: Set(object_pk),
         ..Default::default()
-    }
-    .insert(db)
-    .await?;
-    Ok(true)
+    };
+    Ok((grant.insert(db).await?.id, false))
+}
+
+/// What a holder holds itself, globally.
+pub async fn global_of(db: &impl ConnectionTrait, holder: Holder) -> Result<Vec<String>> {
+    let held = held_by(holder).add(entity::Column::ObjectPk.is_null());
+    Ok(entity::Entity::find().filter(held).all(db).await?.into_iter().map(|grant| grant.permission).collect())
 }
 
 /// Removes a grant; tells whether it was there.

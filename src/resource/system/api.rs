@@ -1,7 +1,16 @@
-//! `root/config`, `admin/version` and `schema` of api/v3.yaml (contract: authentik-core §1.9).
+//! `root/config`, `schema` and `admin/…` of api/v3.yaml (contract: authentik-core §1.9).
 
-use crate::{app::App, ctx::Ctx, dialect::Failure};
+use crate::{
+    app::App,
+    ctx::Ctx,
+    dialect::Failure,
+    resource::settings::{
+        Model,
+        service::{self as settings, SettingsChange},
+    },
+};
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use tessera_api::{
     openapi,
     v3::{
@@ -64,5 +73,100 @@ impl System for App {
             ("application/vnd.oai.openapi; charset=utf-8", openapi::V3_YAML)
         };
         Ok(SchemaRetrieveResponse::Status200(Raw { mime, bytes: Bytes::from_static(text.as_bytes()) }))
+    }
+
+    async fn admin_settings_retrieve(&self, ctx: &Ctx) -> Result<AdminSettingsRetrieveResponse, Failure> {
+        Ok(AdminSettingsRetrieveResponse::Status200(to_settings(settings::view(ctx).await?)))
+    }
+
+    async fn admin_settings_update(
+        &self,
+        ctx: &Ctx,
+        body: models::SettingsRequest,
+    ) -> Result<AdminSettingsUpdateResponse, Failure> {
+        let change = SettingsChange {
+            avatars: body.avatars,
+            default_user_change_name: body.default_user_change_name,
+            default_user_change_email: body.default_user_change_email,
+            default_user_change_username: body.default_user_change_username,
+            event_retention: body.event_retention,
+            footer_links: body.footer_links,
+            gdpr_compliance: body.gdpr_compliance,
+            impersonation: body.impersonation,
+            default_token_duration: body.default_token_duration,
+            default_token_length: body.default_token_length,
+        };
+        Ok(AdminSettingsUpdateResponse::Status200(to_settings(settings::update(ctx, change).await?)))
+    }
+
+    async fn admin_settings_partial_update(
+        &self,
+        ctx: &Ctx,
+        body: models::PatchedSettingsRequest,
+    ) -> Result<AdminSettingsPartialUpdateResponse, Failure> {
+        let change = SettingsChange {
+            avatars: body.avatars,
+            default_user_change_name: body.default_user_change_name,
+            default_user_change_email: body.default_user_change_email,
+            default_user_change_username: body.default_user_change_username,
+            event_retention: body.event_retention,
+            footer_links: body.footer_links,
+            gdpr_compliance: body.gdpr_compliance,
+            impersonation: body.impersonation,
+            default_token_duration: body.default_token_duration,
+            default_token_length: body.default_token_length,
+        };
+        Ok(AdminSettingsPartialUpdateResponse::Status200(to_settings(settings::update(ctx, change).await?)))
+    }
+
+    async fn admin_system_retrieve(&self, ctx: &Ctx) -> Result<AdminSystemRetrieveResponse, Failure> {
+        Ok(AdminSystemRetrieveResponse::Status200(system(ctx)))
+    }
+
+    async fn admin_system_create(&self, ctx: &Ctx) -> Result<AdminSystemCreateResponse, Failure> {
+        Ok(AdminSystemCreateResponse::Status200(system(ctx)))
+    }
+}
+
+fn to_settings(row: Model) -> models::Settings {
+    models::Settings {
+        avatars: row.avatars,
+        default_user_change_name: row.default_user_change_name,
+        default_user_change_email: row.default_user_change_email,
+        default_user_change_username: row.default_user_change_username,
+        event_retention: row.event_retention,
+        footer_links: row.footer_links,
+        gdpr_compliance: row.gdpr_compliance,
+        impersonation: row.impersonation,
+        default_token_duration: row.default_token_duration,
+        default_token_length: row.default_token_length,
+    }
+}
+
+/// What the server is and how it was asked; headers without credentials.
+fn system(ctx: &Ctx) -> models::SystemInfo {
+    let headers = ctx.request.iter().flat_map(|r| &r.shown_headers);
+    // As a Python server would name them.
+    let http_headers: BTreeMap<String, String> = headers
+        .map(|(name, value)| (format!("HTTP_{}", name.to_uppercase().replace('-', "_")), value.clone()))
+        .collect();
+    models::SystemInfo {
+        http_host: http_headers.get("HTTP_HOST").cloned().unwrap_or_default(),
+        http_headers,
+        http_is_secure: false,
+        runtime: models::SystemInfoRuntime {
+            python_version: format!("none: Tessera {}", env!("CARGO_PKG_VERSION")),
+            environment: "custom".into(),
+            architecture: std::env::consts::ARCH.into(),
+            platform: std::env::consts::OS.into(),
+            uname: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            openssl_version: "none".into(),
+            openssl_fips_enabled: None,
+            authentik_version: SERVED.into(),
+        },
+        brand: "Brand fallback".into(),
+        server_time: ctx.now.into(),
+        embedded_outpost_disabled: true,
+        embedded_outpost_host: String::new(),
     }
 }

@@ -5,11 +5,13 @@ use super::{
     keys,
     service::{self, NewToken, TokenChange},
     store::{TokenFilter, TokenView},
+    usage,
 };
 use crate::{
     app::App,
     ctx::Ctx,
     dialect::{Failure, v3},
+    error::Error,
     list::ListRequest,
     resource::users,
     secret::PlainSecret,
@@ -176,7 +178,7 @@ impl Tokens for App {
         path: CoreTokensSetKeyCreatePath,
         body: models::TokenSetKeyRequest,
     ) -> Result<CoreTokensSetKeyCreateResponse, Failure> {
-        let key = body.key.flatten().filter(|key| !key.is_empty()).ok_or(crate::error::Error::Unexplained)?;
+        let key = body.key.flatten().filter(|key| !key.is_empty()).ok_or(Error::Unexplained)?;
         keys::set_key(ctx, &path.identifier, PlainSecret::new(key)).await?;
         Ok(CoreTokensSetKeyCreateResponse::Status204)
     }
@@ -188,5 +190,35 @@ impl Tokens for App {
     ) -> Result<CoreTokensUsedByListResponse, Failure> {
         service::used_by(ctx, &path.identifier).await?;
         Ok(CoreTokensUsedByListResponse::Status200(Vec::new()))
+    }
+
+    async fn core_tokens_rotate_create(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensRotateCreatePath,
+        body: models::TokenRotateRequest,
+    ) -> Result<CoreTokensRotateCreateResponse, Failure> {
+        let overlap = body.overlap.map(|text| text.parse().map_err(Error::internal)).transpose()?;
+        let rotated = keys::rotate(ctx, &path.identifier, overlap).await?;
+        Ok(CoreTokensRotateCreateResponse::Status200(models::TokenRotated {
+            key: rotated.key.reveal().to_owned(),
+            expires: rotated.end.map(Into::into),
+            previous_key_expires: rotated.former_until.map(Into::into),
+        }))
+    }
+
+    async fn core_tokens_usage_retrieve(
+        &self,
+        ctx: &Ctx,
+        path: CoreTokensUsageRetrievePath,
+    ) -> Result<CoreTokensUsageRetrieveResponse, Failure> {
+        let used = usage::view(ctx, &path.identifier).await?;
+        Ok(CoreTokensUsageRetrieveResponse::Status200(models::TokenUsage {
+            use_count: used.as_ref().map_or(0, |u| u.use_count),
+            first_used: used.as_ref().map(|u| u.first_used.into()),
+            last_used: used.as_ref().map(|u| u.last_used.into()),
+            first_address: used.as_ref().and_then(|u| u.first_address.clone()),
+            last_address: used.and_then(|u| u.last_address),
+        }))
     }
 }

@@ -305,4 +305,17 @@ impl Users for App {
         service::set_password(ctx, path.id, body.password.flatten().map(PlainSecret::new)).await?;
         Ok(CoreUsersSetPasswordCreateResponse::Status204)
     }
+
+    async fn core_users_metrics_retrieve(
+        &self,
+        ctx: &Ctx,
+        path: CoreUsersMetricsRetrievePath,
+    ) -> Result<CoreUsersMetricsRetrieveResponse, Failure> {
+        let metrics = service::metrics(ctx, path.id).await?;
+        Ok(CoreUsersMetricsRetrieveResponse::Status200(models::UserMetrics {
+            logins: v3::curve(metrics.logins),
+            logins_failed: v3::curve(metrics.logins_failed),
+            authorizations: v3::curve(metrics.authorizations),
+        }))
+    }
 }

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, FieldErrors, Problem, Result},
     list::{ListRequest, Page},
     resource::{
+        events::statistics::{self, UserMetrics},
         grants::store as grants,
         groups::{self, escalation::Watch},
         tokens,
@@ -359,6 +360,15 @@ fn merge(into: &mut Map<String, Value>, from: Value) {
             }
         }
     }
+}
+
+/// How the account was used.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn metrics(ctx: &Ctx, id: i32) -> Result<UserMetrics> {
+    let user = store::find(ctx.app.db.read(), &ctx.principal, id).await?;
+    statistics::of_user(ctx, user.id, &user.username).await
 }
 
 /// The caller's own account, with everything that reaches it.

@@ -42,7 +42,7 @@ pub struct UserFilter {
 }
 
 /// Accounts that exist for this caller.
-fn visible(principal: &Principal) -> Select<Entity> {
+pub fn visible(principal: &Principal) -> Select<Entity> {
     match principal.visible(code::VIEW_USER) {
         Visible::All => Entity::find(),
         Visible::Some(keys) => {

@@ -1,13 +1,16 @@
 //! Listings as neutral values: which page, in which order, searched for what. Resources say which
 //! columns take part; dialects say how it is written in a query and how a page looks.
 
+mod attributes;
+
+pub use attributes::AttributeFilter;
+
 use crate::error::{Error, Result};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseBackend, EntityTrait, FromQueryResult, IntoSimpleExpr, Order,
-    PaginatorTrait as _, QueryOrder as _, QuerySelect as _, Select, Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, IntoSimpleExpr, Order, PaginatorTrait as _,
+    QueryOrder as _, QuerySelect as _, Select, Statement,
     sea_query::{Expr, ExprTrait as _, Func, LikeExpr, NullOrdering, SimpleExpr},
 };
-use serde_json::Value;
 
 /// Items on a page unless the caller says otherwise.
 const DEFAULT_PAGE_SIZE: u64 = 100;
@@ -53,6 +56,12 @@ pub struct ListRequest {
     ordering: Vec<(String, Order)>,
     /// Lower-case words that must all occur.
     search: Vec<String>,
+}
+
+impl Default for ListRequest {
+    fn default() -> Self {
+        Self { page: Wanted::Number(1), size: DEFAULT_PAGE_SIZE, ordering: Vec::new(), search: Vec::new() }
+    }
 }
 
 impl ListRequest {
@@ -114,7 +123,8 @@ impl ListRequest {
         })
     }
 
-    /// Orders by what was asked for, as far as the resource knows the names, else by its default.
+    /// Orders by what was asked for, as far as the resource knows the names, else by its default (a
+    /// leading hyphen reverses).
     /// A last, unique column makes pages stable.
     #[must_use]
     pub fn order<E: EntityTrait>(
@@ -127,7 +137,11 @@ impl ListRequest {
         let mut known: Vec<_> =
             self.ordering.iter().filter_map(|(name, order)| Some((column(name)?, order.clone()))).collect();
         if known.is_empty() {
-            known = default.iter().filter_map(|name| Some((column(name)?, Order::Asc))).collect();
+            let directed = default.iter().map(|name| match name.strip_prefix('-') {
+                Some(name) => (name, Order::Desc),
+                None => (*name, Order::Asc),
+            });
+            known = directed.filter_map(|(name, order)| Some((column(name)?, order))).collect();
         }
         for (OrderColumn { expression, nullable }, order) in known {
             select = match (nullable, &order) {
@@ -183,19 +197,59 @@ impl ListRequest {
         !self.search.is_empty()
     }
 
-    async fn page<E, R>(&self, db: &impl ConnectionTrait, count: u64, select: Select<E>) -> Result<Page<R>>
-    where
-        E: EntityTrait,
-        R: FromQueryResult + Send + Sync,
-    {
+    /// As [`ListRequest::search_condition`], for what is no table.
+    #[must_use]
+    pub fn finds(&self, fields: &[&str]) -> bool {
+        let text = folded(fields);
+        self.search.iter().all(|word| text.contains(word.as_str()))
+    }
+
+    /// Orders what is no table: `key` gives an item's value for a name that can be ordered by.
+    pub fn sort<T, K: Ord>(&self, items: &mut [T], key: impl Fn(&T, &str) -> Option<K>, default: &str) {
+        let known: Vec<_> = self
+            .ordering
+            .iter()
+            .filter(|(name, _)| items.first().is_some_and(|item| key(item, name).is_some()))
+            .collect();
+        items.sort_by(|a, b| {
+            let compared = known.iter().map(|(name, order)| {
+                let ordering = key(a, name).cmp(&key(b, name));
+                if *order == Order::Desc { ordering.reverse() } else { ordering }
+            });
+            let usual =
+                || if known.is_empty() { key(a, default).cmp(&key(b, default)) } else { std::cmp::Ordering::Equal };
+            compared.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then).then_with(usual)
+        });
+    }
+
+    /// One page of what is no table.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPage`] beyond the end.
+    pub fn cut<T>(&self, items: Vec<T>) -> Result<Page<T>> {
+        let count = items.len() as u64;
+        let (number, pages) = self.place(count)?;
+        let skip = usize::try_from((number - 1) * self.size).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.size).unwrap_or(usize::MAX);
+        Ok(Page { items: items.into_iter().skip(skip).take(most).collect(), count, number, pages, size: self.size })
+    }
+
+    /// The wanted page and the last one, by what there is.
+    fn place(&self, count: u64) -> Result<(u64, u64)> {
         let pages = Ord::max(count.div_ceil(self.size), 1);
         let number = match self.page {
             Wanted::Number(number) => number,
             Wanted::Last => pages,
         };
-        if number > pages {
-            return Err(Error::InvalidPage);
-        }
+        if number > pages { Err(Error::InvalidPage) } else { Ok((number, pages)) }
+    }
+
+    async fn page<E, R>(&self, db: &impl ConnectionTrait, count: u64, select: Select<E>) -> Result<Page<R>>
+    where
+        E: EntityTrait,
+        R: FromQueryResult + Send + Sync,
+    {
+        let (number, pages) = self.place(count)?;
         let items = if count == 0 {
             Vec::new()
         } else {
@@ -203,6 +257,12 @@ impl ListRequest {
         };
         Ok(Page { items, count, number, pages, size: self.size })
     }
+}
+
+/// Holds `part` literally, whatever the case of ASCII letters.
+#[must_use]
+pub fn contains_folded(column: SimpleExpr, part: &str) -> SimpleExpr {
+    SimpleExpr::from(Func::lower(column)).like(contains(&part.to_lowercase()))
 }
 
 /// `%word%`, with the pattern's own characters taken literally.
@@ -218,55 +278,11 @@ fn contains(word: &str) -> LikeExpr {
     LikeExpr::new(pattern).escape('\\')
 }
 
-/// Values that a free-form `attributes` column must hold, by path (contract: authentik-core §3.2).
-#[derive(Debug, Clone, PartialEq)]
-pub struct AttributeFilter(Vec<(Vec<String>, Value)>);
-
-impl AttributeFilter {
-    /// Reads a JSON object; `a__b` is the path from `a` to `b`.
-    ///
-    /// # Errors
-    /// [`Error::RefusedList`] in the contract's words.
-    pub fn new(text: &str) -> Result<Self> {
-        let refused = |words: &str| Error::RefusedList(format!("filter: {words}"));
-        let value: Value = serde_json::from_str(text).map_err(|_| refused("failed to parse JSON"))?;
-        // As escapes in the JSON: PostgreSQL cannot hold the character.
-        if text.contains("\\u0000") || text.contains('\0') {
-            return Err(refused("null characters are not allowed"));
-        }
-        if value.as_object().is_some_and(|map| map.len() > MOST_WORDS) {
-            return Err(refused("too many keys"));
-        }
-        let Value::Object(map) = value else { return Err(refused("value must be key:value mapping")) };
-        Ok(Self(map.into_iter().map(|(path, v)| (path.split("__").map(str::to_owned).collect(), v)).collect()))
-    }
-
-    /// The condition on `table.attributes`. Everything a caller wrote is bound, never spliced.
-    #[must_use]
-    pub fn condition(self, backend: DatabaseBackend, table: &'static str) -> SimpleExpr {
-        self.0.into_iter().fold(Expr::val(true), |all, (path, value)| {
-            let one = if backend == DatabaseBackend::Postgres {
-                let template = format!("{table}.attributes #> CAST($1 AS text[]) = CAST($2 AS jsonb)");
-                Expr::cust_with_values(template, [postgres_path(&path), value.to_string()])
-            } else {
-                let template = format!("({table}.attributes -> ?) = json(?)");
-                Expr::cust_with_values(template, [sqlite_path(&path), value.to_string()])
-            };
-            all.and(one)
-        })
-    }
-}
-
-/// `$."a"."b"`
-fn sqlite_path(path: &[String]) -> String {
-    path.iter().fold(String::from("$"), |text, key| format!("{text}.\"{}\"", key.replace(['"', '\\'], "")))
-}
-
-/// `{"a","b"}`
-fn postgres_path(path: &[String]) -> String {
-    let keys: Vec<String> =
-        path.iter().map(|key| format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))).collect();
-    format!("{{{}}}", keys.join(","))
+/// One point: milliseconds since 1970, and how many events there were from one step before up to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    pub at: i64,
+    pub count: i32,
 }
 
 /// Begins with `start`, literally and case-sensitively.

@@ -1,4 +1,8 @@
-//! Settings that administrators change at run time: one row, remembered until it changes.
+//! Settings that administrators change at run time: one row, remembered until it changes
+//! (contract: authentik-core §1.9, `admin/settings`). [`service`] reads and changes it; the operations are
+//! in `resource/system`.
+
+pub mod service;
 
 use crate::{
     error::{Error, Result},

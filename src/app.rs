@@ -7,6 +7,7 @@ use crate::{
     ctx::{Clock, Entropy},
     db::Database,
     error::Result,
+    metrics::Metrics,
     resource::{settings::Settings, tokens::usage::Noted},
     secret::{Digest, Keyring},
 };
@@ -79,6 +80,7 @@ pub struct App {
     pub generation: Generation,
     /// Principals by the digest of their key, each with the generation it was read in.
     pub principals: quick_cache::sync::Cache<Digest, (u64, Arc<Principal>)>,
+    pub metrics: Metrics,
     /// Use of tokens that is not written yet.
     pub usage: Noted,
     /// Asks the sweep to run before its time.
@@ -112,6 +114,7 @@ impl App {
             install_id,
             generation: Generation::default(),
             principals: quick_cache::sync::Cache::new(PRINCIPALS),
+            metrics: Metrics::default(),
             usage: Noted::default(),
             sweep: tokio::sync::Notify::new(),
             settings: Remembered::default(),

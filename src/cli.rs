@@ -4,10 +4,12 @@
 mod manage;
 
 use crate::{
+    audit::chain,
     bootstrap::{self, FirstStart, StartError},
     config::{Config, FILE},
     ctx::{SystemClock, SystemEntropy},
     migration::{self, State},
+    secret::keyring::hex,
     server, telemetry,
 };
 use clap::{Parser, Subcommand};
@@ -38,6 +40,11 @@ enum Command {
     User(manage::User),
     /// Grant a permission to an account or a role, or take it away
     Grant(manage::Grant),
+    /// Check the audit trail
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Rotate and remove now what has ended, instead of waiting for the server to do it
+    Sweep,
     /// Print the bundled OpenAPI document
     Openapi {
         /// Which document
@@ -51,6 +58,16 @@ enum Command {
     Healthcheck,
     /// Check configuration and database, and say what is wrong
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Compare every event with the chain; exits 1 when one was changed, removed or added from outside
+    Verify {
+        /// A head that an earlier run printed: the chain must still lead through it
+        #[arg(long, value_name = "NUMBER:HASH")]
+        head: Option<String>,
+    },
 }
 
 /// Why a command failed; shown as one sentence.
@@ -103,6 +120,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Token(command) => manage::token(config, command).await,
         Command::User(command) => manage::user(config, command).await,
         Command::Grant(command) => manage::grant(config, command).await,
+        Command::Audit(Audit::Verify { head }) => verify(config, head.as_deref()).await,
+        Command::Sweep => sweep(config).await,
         Command::Healthcheck => healthcheck(&config).await,
         Command::Doctor => doctor(&config).await,
         Command::Openapi { .. } => Ok(()),
@@ -165,6 +184,41 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
     migration::migrate(db.write()).await?;
     db.close().await;
     say("the database is up to date")
+}
+
+async fn verify(config: Config, expected: Option<&str>) -> Result<(), Failure> {
+    let ctx = manage::context(config).await?;
+    let (db, keyring) = (ctx.app.db.read(), &ctx.app.keyring);
+    let report = chain::verify::verify(db, keyring).await?;
+    let (number, hash) = &report.head;
+    say(&format!("events    {}", report.events))?;
+    say(&format!("head      {number}:{}", hex(hash)))?;
+    for finding in &report.findings {
+        say(&format!("finding   {finding}"))?;
+    }
+    if let Some(expected) = expected {
+        match chain::verify::passes(db, expected).await? {
+            Some(true) => say("earlier   the chain leads through that head")?,
+            Some(false) => return Err(Failure::Said("the chain does not lead through the earlier head".into())),
+            None => say("earlier   the links around that head were dropped with the events they were of")?,
+        }
+    }
+    ctx.app.db.clone().close().await;
+    match report.findings.len() {
+        0 => say("the audit trail is as the server wrote it"),
+        chain::verify::MOST_FINDINGS.. => {
+            Err(Failure::Said("the audit trail was changed from outside, in many places".into()))
+        }
+        some => Err(Failure::Said(format!("the audit trail was changed from outside: {some} finding(s)"))),
+    }
+}
+
+async fn sweep(config: Config) -> Result<(), Failure> {
+    let ctx = manage::context(config).await?;
+    let swept = crate::jobs::sweep::once(&ctx.app).await?;
+    say(&format!("rotated   {}", swept.rotated))?;
+    say(&format!("deleted   {}", swept.deleted))?;
+    say(&format!("events    {} had ended, {} were of deleted accounts", swept.pruned, swept.erased))
 }
 
 /// Asks over HTTP, as a load balancer would, without an HTTP client in the program.

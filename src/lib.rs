@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Leaves that any layer may use: [`app`], [`ctx`], [`db`], [`error`], [`access`], [`audit`],
-//! [`secret`], [`list`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
+//! [`secret`], [`list`], [`metrics`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
 //! resources and the command line name HTTP or the generated crate; a test reads the `use` lines.
 //!
 //! ## The walk of `POST /api/v3/core/tokens/`
@@ -37,6 +37,7 @@ pub mod gate;
 pub mod installation;
 pub mod jobs;
 pub mod list;
+pub mod metrics;
 pub mod migration;
 pub mod resource;
 pub mod secret;

@@ -130,7 +130,7 @@ fn describe(problems: &[Problem]) -> String {
     problems.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-async fn context(config: Config) -> Result<Ctx, Failure> {
+pub async fn context(config: Config) -> Result<Ctx, Failure> {
     let (app, first) = bootstrap::open(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
     // Whichever command comes first makes them, so it must show them.
     super::introduce(first.as_ref())?;

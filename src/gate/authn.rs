@@ -40,6 +40,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Principa
         && then == generation
         && has_not_ended(&principal, now)
     {
+        app.metrics.recognised(true);
         return Ok(principal);
     }
     // Also when the remembered one has ended: its token may have been given more time since.
@@ -47,6 +48,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Principa
     if !has_not_ended(&principal, now) {
         return Err(Error::InvalidCredentials);
     }
+    app.metrics.recognised(false);
     app.principals.insert(digest, (generation, Arc::clone(&principal)));
     Ok(principal)
 }

@@ -29,6 +29,14 @@ use tracing::{Instrument as _, debug, error, info_span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-authentik-id");
 
+/// An answer, with what the gate adds to it and counts about it.
+struct Answer {
+    response: Response,
+    /// The methods of the path, where the path is an API's.
+    allow: Option<String>,
+    operation: Option<&'static str>,
+}
+
 /// The gate: the routing table and what stands before it.
 pub struct Gate {
     app: Arc<App>,
@@ -52,6 +60,7 @@ impl Gate {
     /// Answers one request.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         let started = Instant::now();
+        let _in_flight = self.app.metrics.begin();
         let mut id = [0_u8; 16];
         self.app.entropy.fill(&mut id);
         let info = RequestInfo {
@@ -66,7 +75,7 @@ impl Gate {
         };
         let (id, method) = (info.id.clone(), request.method().clone());
         let span = info_span!("request", id = %id, method = %method, path = %info.path);
-        let (mut response, allow) = self.answer(request, info).instrument(span.clone()).await;
+        let Answer { mut response, allow, operation } = self.answer(request, info).instrument(span.clone()).await;
         let headers = response.headers_mut();
         harden(headers);
         if let Ok(value) = HeaderValue::try_from(&id) {
@@ -75,15 +84,16 @@ impl Gate {
         if let Some(value) = allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(header::ALLOW, value);
         }
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        self.app.metrics.answered(operation, status, took);
         let _entered = span.entered();
-        debug!(status = response.status().as_u16(), micros = started.elapsed().as_micros(), "answered");
+        debug!(status, micros = took.as_micros(), "answered");
         response
     }
 
-    /// The answer, and the methods of its path where the path is an API's.
-    async fn answer(&self, request: Request<Incoming>, info: RequestInfo) -> (Response, Option<String>) {
+    async fn answer(&self, request: Request<Incoming>, info: RequestInfo) -> Answer {
         if let Some(response) = self.health(&request).await.or_else(|| web::page(request.method(), request.uri())) {
-            return (response, None);
+            return Answer { response, allow: None, operation: None };
         }
         let found = self.router.find(request.method(), request.uri().path());
         let (allow, op) = match &found {
@@ -91,6 +101,7 @@ impl Gate {
             Err((Rejection::MethodNotAllowed { allow }, op)) => (allow.clone(), *op),
             Err(_) => (String::new(), None),
         };
+        let operation = found.as_ref().ok().map(|found| found.op.id);
         let (id, method) = (info.id.clone(), info.method.clone());
         let asked = Asked { method: &method, request_id: &id };
         let run = AssertUnwindSafe(async {
@@ -117,7 +128,7 @@ impl Gate {
             log(&failure);
             v3::failure(asked, failure)
         });
-        (response, Some(allow).filter(|a| !a.is_empty()))
+        Answer { response, allow: Some(allow).filter(|a| !a.is_empty()), operation }
     }
 
     /// A path without this method: who may not see the path does not learn its methods.
@@ -139,7 +150,11 @@ impl Gate {
     }
 
     async fn principal(&self, headers: &HeaderMap, info: &RequestInfo) -> Result<Arc<Principal>, Failure> {
-        let principal = authn::authenticate(&self.app, headers).await?;
+        let principal = authn::authenticate(&self.app, headers).await.inspect_err(|error| {
+            if matches!(error, Error::InvalidCredentials | Error::UnsupportedScheme) {
+                self.app.metrics.refused();
+            }
+        })?;
         usage::note(&self.app, &principal, info.client_ip);
         if let (Principal::Anonymous, Some(address)) = (&*principal, info.client_ip) {
             self.limits.check_anonymous(address)?;

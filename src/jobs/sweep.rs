@@ -96,6 +96,11 @@ async fn sweep(app: &Arc<App>, holder: Option<&str>) -> Result<Swept> {
     let mut began = Instant::now();
     let done = portions(app, holder, &mut began, &mut swept).await;
     if swept != Swept::default() {
+        for (kind, amount) in
+            [("rotated", swept.rotated), ("deleted", swept.deleted), ("pruned", swept.pruned), ("erased", swept.erased)]
+        {
+            app.metrics.swept(kind, amount);
+        }
         info!(swept.rotated, swept.deleted, swept.pruned, swept.erased, "swept");
         record(app, swept).await?;
     }

@@ -19,7 +19,7 @@ struct Health {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(health, document), components(schemas(Health)), info(title = "Tessera management"))]
+#[openapi(paths(health, metrics, document), components(schemas(Health)), info(title = "Tessera management"))]
 struct Document;
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_json().unwrap_or_default());
@@ -35,6 +35,16 @@ async fn health(app: &App) -> Response {
     json(code, &Health { status, version: env!("CARGO_PKG_VERSION") })
 }
 
+/// Counters of this process, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, description = "OpenMetrics 1.0.0.", content_type = "application/openmetrics-text", body = String))
+)]
+fn metrics(app: &App) -> Response {
+    raw(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.text())
+}
+
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", responses((status = 200, description = "OpenAPI 3.1.")))]
 fn document() -> Response {
@@ -43,9 +53,10 @@ fn document() -> Response {
 
 /// Answers one request.
 pub async fn answer(app: &App, request: &Request<Incoming>) -> Response {
-    let known = ["/health", "/openapi.json"];
+    let known = ["/health", "/metrics", "/openapi.json"];
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/health") => health(app).await,
+        (&Method::GET | &Method::HEAD, "/metrics") => metrics(app),
         (&Method::GET | &Method::HEAD, "/openapi.json") => document(),
         (_, path) if known.contains(&path) => empty(405),
         _ => empty(404),

@@ -1,7 +1,11 @@
 //! Walking the chain: `tessera audit verify`.
 
 use super::{START, digest, events, head, link};
-use crate::{db::MANY, error::Result, secret::Keyring};
+use crate::{
+    db::MANY,
+    error::{Error, Result},
+    secret::{Keyring, keyring::hex},
+};
 use sea_orm::{
     AccessMode, ColumnTrait as _, DatabaseBackend, DatabaseConnection, DatabaseTransaction, EntityTrait as _,
     IsolationLevel, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, TransactionOptions,
@@ -87,6 +91,27 @@ pub async fn verify(db: &DatabaseConnection, keyring: &Keyring) -> Result<Report
     walk.findings.dedup();
     walk.findings.truncate(MOST_FINDINGS);
     Ok(Report { events, head: (walk.last, walk.hash), findings: walk.findings })
+}
+
+/// Whether the chain leads through a head that was printed earlier, `number:hash` in hexadecimal; `None`
+/// when that part has been dropped.
+///
+/// # Errors
+/// When the database is away, or the text is no head.
+pub async fn passes(db: &DatabaseConnection, earlier: &str) -> Result<Option<bool>> {
+    let read = |(number, hash): (&str, &str)| Some((number.parse::<i64>().ok()?, hash.to_lowercase()));
+    let Some((number, hash)) = earlier.split_once(':').and_then(read) else {
+        return Err(Error::Refused("an earlier head looks like 123:0af1…".into()));
+    };
+    if let Some(link) = link::Entity::find_by_id(number).one(db).await? {
+        return Ok(Some(hex(&link.hash) == hash));
+    }
+    let head = head::Entity::find_by_id(1).one(db).await?;
+    Ok(match head {
+        Some(head) if head.anchor_sequence == number => Some(hex(&head.anchor_hash) == hash),
+        Some(head) if number < head.anchor_sequence => None,
+        _ => Some(false),
+    })
 }
 
 #[derive(Default)]

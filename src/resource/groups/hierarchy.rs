@@ -36,6 +36,18 @@ pub async fn superusers(db: &impl ConnectionTrait) -> Result<HashSet<i32>> {
     Ok(rows.iter().map(|row| row.try_get("", "user_id")).collect::<Result<_, _>>()?)
 }
 
+/// Whether any account that can sign in is a superuser.
+///
+/// # Errors
+/// When the database is away.
+pub async fn has_active_superuser(db: &impl ConnectionTrait) -> Result<bool> {
+    let sql = format!(
+        "{SUPERUSER_GROUPS} SELECT 1 AS found FROM user_groups m JOIN below b ON m.group_id = b.id \
+         JOIN users u ON u.id = m.user_id WHERE u.is_active LIMIT 1"
+    );
+    Ok(db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?.is_some())
+}
+
 /// Groups that an account is a member of, and all above them.
 ///
 /// # Errors

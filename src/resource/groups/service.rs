@@ -86,8 +86,6 @@ struct References<'a> {
 
 async fn check_references(tx: &Tx, own: Option<Uuid>, wanted: References<'_>, errors: &mut FieldErrors) -> Result<()> {
     if let Some(parent) = wanted.parent {
-        // Two halves of a loop at once must see each other.
-        tx.exclusive().await?;
         let above = hierarchy::ancestry(tx.conn(), parent).await?;
         if above.is_empty() {
             errors.add("parent", Problem::UnknownKey(parent.to_string()));
@@ -146,7 +144,7 @@ fn distinct<T: Ord>(mut ids: Vec<T>) -> Vec<T> {
 /// [`Error::Invalid`]; [`Error::Forbidden`] when its members would get more than the caller holds.
 pub async fn create(ctx: &Ctx, new: NewGroup) -> Result<GroupView> {
     check_sight(ctx, &new.users, &[])?;
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let group = insert(ctx, &mut tx, new).await?;
     let made = store::view(tx.conn(), &Principal::System, group.id).await?;
     tx.commit().await?;
@@ -196,7 +194,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewGroup) -> Result<Model> {
 /// [`Error::NotFound`], [`Error::Invalid`]; [`Error::Forbidden`] when anybody would get more than the
 /// caller holds.
 pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupView> {
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let old = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let (members, roles) = (change.users.map(distinct), change.roles.map(distinct));
     let mut errors = FieldErrors::default();
@@ -247,7 +245,7 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;
     store::delete(tx.conn(), id).await?;
@@ -271,7 +269,7 @@ pub enum Membership {
 /// [`Error::NotFound`] when either is out of the caller's sight; [`Error::Forbidden`] when the account
 /// would get more than the caller holds.
 pub async fn set_membership(ctx: &Ctx, id: Uuid, user: i32, membership: Membership) -> Result<()> {
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let user = users::store::find(tx.conn(), &ctx.principal, user).await?;
     let watch = Watch::before(ctx, &tx, &[user.id]).await?;

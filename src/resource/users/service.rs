@@ -133,7 +133,7 @@ async fn check_username(tx: &Tx, username: &str, own: Option<i32>, errors: &mut 
 /// # Errors
 /// [`Error::Invalid`]; [`Error::Forbidden`] when its groups would give it more than the caller holds.
 pub async fn create(ctx: &Ctx, new: NewUser) -> Result<UserView> {
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let user = insert(ctx, &mut tx, new).await?;
     let made = store::view(tx.conn(), &Principal::System, user.id).await?;
     tx.commit().await?;
@@ -204,7 +204,7 @@ fn distinct(mut ids: Vec<Uuid>) -> Vec<Uuid> {
 /// [`Error::NotFound`], [`Error::Invalid`]; [`Error::Forbidden`] for a superuser's account unless the
 /// caller is one, and when the account would get more than the caller holds.
 pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> {
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let old = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
     if old.kind == Kind::InternalServiceAccount {
@@ -274,13 +274,15 @@ async fn protect_superusers(ctx: &Ctx, tx: &Tx, id: i32) -> Result<()> {
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let user = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
     // Its tokens go with it, and so must what others hold on them.
     let its: Vec<String> = tokens::store::ids_of(tx.conn(), id).await?.iter().map(ToString::to_string).collect();
     grants::forget_objects(tx.conn(), "authentik_core", "token", &its).await?;
+    let watch = Watch::before(ctx, &tx, &[]).await?;
     store::delete(tx.conn(), id).await?;
+    watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
     audit::record(&tx, ctx, Event::deleted(&subject(&user)));
     let forget = erasure::ask(&tx, id).await?;
@@ -297,6 +299,9 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Forbidden`] for a superuser's account unless the caller is one.
 pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> Result<()> {
+    if password.as_ref().is_some_and(|p| p.reveal().is_empty()) {
+        return Err(Error::rule("password", "This field may not be blank."));
+    }
     if password.as_ref().is_some_and(|p| p.reveal().chars().count() > password::MAX_LENGTH) {
         let text = format!("Ensure this field has no more than {} characters.", password::MAX_LENGTH);
         return Err(Error::rule("password", text));

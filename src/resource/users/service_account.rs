@@ -10,7 +10,10 @@ use crate::{
     ctx::Ctx,
     error::{Error, Problem, Result},
     resource::{
-        groups::service::{self as groups, NewGroup},
+        groups::{
+            escalation::Watch,
+            service::{self as groups, NewGroup},
+        },
         tokens::{
             Intent,
             service::{self as tokens, Decided, TOKENS_EXPIRE},
@@ -51,7 +54,7 @@ pub async fn create(ctx: &Ctx, new: NewServiceAccount) -> Result<ServiceAccount>
         let text = format!("Ensure this field has no more than {LONGEST_NAME} characters.");
         return Err(Error::rule("name", text));
     }
-    let mut tx = ctx.begin().await?;
+    let mut tx = Watch::begin(ctx).await?;
     let attributes = json!({TOKENS_EXPIRE: new.expiring});
     let Value::Object(attributes) = attributes else { return Err(Error::internal("not an object")) };
     let user = service::insert(

@@ -147,6 +147,8 @@ impl Place {
             bootstrap_token: Some(server::BOOTSTRAP_TOKEN.to_owned()),
             // Tests call faster than people.
             anonymous_rate: 1_000_000,
+            // Tests move the clock; those of the sweep call it.
+            sweep_interval: 0,
             ..Config::default()
         }
     }

@@ -5,7 +5,7 @@ breaks its schema. Each is excused or not, by the marks in the document alone:
 
 * A query parameter with `x-lenient: ignore` may hold anything: a bad value counts as absent.
 * Any other place is read the way its `x-field` says; it is excused if what was read satisfies the schema.
-* A required property with `x-absent: unusable-password` may be missing: absence has a meaning there.
+* A property with `x-absent: unusable-password` may be missing or null: absence has a meaning there.
 
 The rules by kind repeat the contract, not the server, so a server that reads more than that is found out.
 """
@@ -197,7 +197,8 @@ class Document:
         """Every `Broken` place in a JSON value."""
         schema = self.flat(schema)
         kind = kind or schema.get("x-field")
-        found = [Broken(place, rule, self.excused(schema, kind, value)) for rule in self.faults(schema, value)]
+        absent = value is None and schema.get("x-absent") in ABSENCE_ACCEPTED
+        found = [Broken(place, rule, absent or self.excused(schema, kind, value)) for rule in self.faults(schema, value)]
         if found:
             return found
         if isinstance(value, list) and "items" in schema:

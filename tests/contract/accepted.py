@@ -112,7 +112,7 @@ ABSENCE_ACCEPTED = {"unusable-password"}
 
 TYPES = {
     "string": lambda v: isinstance(v, str), "boolean": lambda v: isinstance(v, bool), "number": is_number,
-    "integer": lambda v: is_number(v) and v == int(v) if not (isinstance(v, float) and v != v) else False,
+    "integer": lambda v: is_number(v) and (isinstance(v, int) or v.is_integer()),
     "array": lambda v: isinstance(v, list), "object": lambda v: isinstance(v, dict),
 }
 

@@ -34,7 +34,7 @@ class Client:
 
 
 def seed(client):
-    """Something of every kind, with links between them; returns what the passes need to know."""
+    """Something of every kind, with links between them; returns keys of it, and what the passes stand on."""
     paths = client.call("GET", "/schema/?format=json")["paths"]
     me = client.call("GET", "/core/users/me/")["user"]
     post = lambda to, /, **body: client.call("POST", to, body)
@@ -56,7 +56,10 @@ def seed(client):
         post("/rbac/roles/", name="readers")
     if "/events/events/" in paths:
         post("/events/events/", action="custom_contract", app="contract", context={"by": "the contract suite"})
-    return {
+    # By parameter of a path, since a generated key finds nothing.
+    known = {"id": [me["pk"], *(u["pk"] for u in users)], "group_uuid": [admins, top["pk"], middle["pk"], spare["pk"]],
+             "identifier": [f"{kind}-{n}" for kind in ("api", "login") for n in range(len(users))]}
+    return known, {
         # Parameter of a path: what the pass stands on, and what is hit in its place.
         "superuser": {"id": [str(me["pk"]), str(decoy["pk"])], "group_uuid": [admins, spare["pk"]],
                       "identifier": ["authentik-bootstrap-token", "api-1"]},
@@ -68,14 +71,19 @@ def run(name, binary, program, seconds, number, mode, keep):
     """One pass; returns ({operations with findings}, number of operations, complaints)."""
     print(f"\n==== as {name}, {mode} data, {seconds} s, seed {number}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tessera-contract-") as scratch, tessera.Server(binary) as server:
-        stand_ins = seed(Client(server.base))[name]
+        known, stand_ins = seed(Client(server.base))
         token = {"superuser": tessera.TOKEN, "plain": PLAIN_KEY}[name]
         report = Path(scratch) / "report.json"
         environment = os.environ | {
-            "CONTRACT_TOKEN": token, "CONTRACT_STAND_INS": json.dumps(stand_ins), "CONTRACT_HOOKS": str(HERE / "hooks.py"),
+            "CONTRACT_TOKEN": token, "CONTRACT_STAND_INS": json.dumps(stand_ins[name]), "CONTRACT_HOOKS": str(HERE / "hooks.py"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [program, "--config-file", HERE / "schemathesis.toml", "run", f"{server.base}/api/v3/schema/?format=json",
+        settings = (HERE / "schemathesis.toml").read_text()
+        for parameter, values in known.items():
+            settings += f"\n[dictionaries.{parameter}]\nvalues = {json.dumps(values)}\n"
+            settings += f'[parameters."path.{parameter}"]\ndictionary = "{parameter}"\nprobability = 0.5\n'
+        (Path(scratch) / "schemathesis.toml").write_text(settings)
+        command = [program, "--config-file", "schemathesis.toml", "run", f"{server.base}/api/v3/schema/?format=json",
                    "--url", f"{server.base}/api/v3", "--mode", mode, "--max-time", str(seconds), "--seed", str(number),
                    "--report-json-path", report]
         if name == "plain":

@@ -22,6 +22,7 @@ STEPS = {
     "test-postgres": ["just", "test-postgres"],
     "exchange": ["just", "exchange"],
     "sdk": ["just", "sdk"],
+    "contract": ["just", "contract", "--seconds", "120"],
     "bench": ["just", "bench", "--smoke"],
 }
 CI = [name for name in STEPS if name != "cargo-test"]

@@ -1,0 +1,268 @@
+"""What the contract accepts although its schema forbids it, and nothing beyond.
+
+`judge` walks a request as it went over the wire against the document, and tells every place where the request
+breaks its schema. Each is excused or not, by the marks in the document alone:
+
+* A query parameter with `x-lenient: ignore` may hold anything: a bad value counts as absent.
+* Any other place is read the way its `x-field` says; it is excused if what was read satisfies the schema.
+* A property with `x-absent: unusable-password` may be missing or null: absence has a meaning there.
+
+The rules by kind repeat the contract, not the server, so a server that reads more than that is found out.
+"""
+import json, re, uuid
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+REFUSED = object()
+# Anything else in a schema would be a rule that `faults` does not know, so it is an error there.
+UNDERSTOOD = {"type", "nullable", "enum", "format", "minLength", "maxLength", "pattern", "minimum", "maximum", "minItems",
+              "items", "properties", "required", "additionalProperties", "allOf", "$ref"}
+REMARKS = {"title", "description", "example", "default", "readOnly", "writeOnly", "deprecated"}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A place of a request that breaks its schema."""
+    place: str
+    rule: str
+    excused: bool
+
+    def __str__(self):
+        return f"{self.place}: {self.rule}{' (marked)' if self.excused else ''}"
+
+
+# ---- how kinds read (`x-field`), from JSON and from the text of a query or path -------------------
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def char(value):
+    """Text is trimmed, numbers become text."""
+    return str(value).strip() if isinstance(value, str) or is_number(value) else REFUSED
+
+
+def email(value):
+    return value.strip() if isinstance(value, str) else REFUSED
+
+
+def boolean(value):
+    words = {word: truth for truth, all_words in ((True, "t y yes true on 1"), (False, "f n no false off 0"))
+             for word in all_words.split()}
+    if isinstance(value, str):
+        return words.get(value.lower(), REFUSED)
+    return bool(value) if is_number(value) and value in (0, 1) else REFUSED
+
+
+def integer(value):
+    """Digits as text; a number, or its text, with nothing but zeros behind the point."""
+    text = re.sub(r"\.0*$", "", str(value)) if isinstance(value, str) or is_number(value) else ""
+    try:
+        return int(text)
+    except ValueError:
+        return REFUSED
+
+
+def pk(value):
+    try:
+        return int(value) if isinstance(value, str) and value else value if value == "" else REFUSED
+    except ValueError:
+        return REFUSED
+
+
+def pk_uuid(value):
+    """Every spelling of a UUID: without hyphens, in braces, as a URN."""
+    if value == "":
+        return ""
+    try:
+        return str(uuid.UUID(value)) if isinstance(value, str) else REFUSED
+    except ValueError:
+        return REFUSED
+
+
+def moment(value):
+    """ISO 8601 with minutes and no zone too (then it is UTC); seconds, fraction and zone as far as they are there."""
+    form = r"\s*(\d{4})-(\d\d?)-(\d\d?)[T ](\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?\s*"
+    found = re.fullmatch(form, value) if isinstance(value, str) else None
+    if not found:
+        return REFUSED
+    try:
+        return datetime(*(int(part or 0) for part in found.groups()[:6])).isoformat() + "Z"
+    except ValueError:
+        return REFUSED
+
+
+def as_it_is(value):
+    return REFUSED
+
+
+READ = {
+    "char": char, "slug": char, "email": email, "boolean": boolean, "integer": integer, "pk": pk, "pk-uuid": pk_uuid,
+    "uuid": pk_uuid, "datetime": moment, "pk-name": as_it_is, "pk-username": as_it_is, "text": as_it_is,
+    "choice": as_it_is, "multichoice": as_it_is, "dict": as_it_is, "boolean-word": as_it_is,
+}
+# Keys that may be null are so when they are empty text.
+EMPTY_IS_NULL = {"pk", "pk-uuid"}
+# Meanings of absence (`x-absent`) that are not a refusal.
+ABSENCE_ACCEPTED = {"unusable-password"}
+
+
+# ---- what a schema forbids -----------------------------------------------------------------------
+
+TYPES = {
+    "string": lambda v: isinstance(v, str), "boolean": lambda v: isinstance(v, bool), "number": is_number,
+    "integer": lambda v: is_number(v) and (isinstance(v, int) or v.is_integer()),
+    "array": lambda v: isinstance(v, list), "object": lambda v: isinstance(v, dict),
+}
+
+
+def is_uuid(text):
+    return bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
+
+
+def is_moment(text):
+    form = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
+    return bool(re.fullmatch(form, text, re.ASCII)) and moment(text.upper()) is not REFUSED
+
+
+def is_email(text):
+    # Only what every reading of the format refuses: whether an odd address is one is not for this suite to say.
+    return bool(re.fullmatch(r"\S+@\S+", text))
+
+
+FORMATS = {"uuid": is_uuid, "date-time": is_moment, "email": is_email}
+
+
+class Document:
+    def __init__(self, raw):
+        self.raw = raw
+
+    def resolve(self, node):
+        while "$ref" in node:
+            target = self.raw
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part.replace("~1", "/").replace("~0", "~")]
+            node = target
+        return node
+
+    def flat(self, schema):
+        """A schema with its `$ref` and `allOf` put in."""
+        schema = self.resolve(schema)
+        merged = {key: value for key, value in schema.items() if key != "allOf"}
+        for part in schema.get("allOf", []):
+            merged = self.flat(part) | merged
+        if unknown := {key for key in merged if not key.startswith("x-")} - UNDERSTOOD - REMARKS:
+            raise AssertionError(f"tests/contract/accepted.py does not know {', '.join(sorted(unknown))}")
+        return merged
+
+    def faults(self, schema, value):
+        """The rules that one value breaks, without what is inside of it."""
+        if value is None:
+            return [] if schema.get("nullable") or "type" not in schema else ["null"]
+        if "type" in schema and not TYPES[schema["type"]](value):
+            return [f"not {schema['type']}"]
+        found = []
+        if "enum" in schema and value not in schema["enum"]:
+            found.append("enum")
+        if isinstance(value, str):
+            checks = {
+                "minLength": lambda least: len(value) >= least, "maxLength": lambda most: len(value) <= most,
+                "pattern": lambda form: re.search(form.replace("$", r"\Z"), value),
+                "format": lambda name: FORMATS.get(name, lambda _: True)(value),
+            }
+        elif is_number(value):
+            checks = {"minimum": lambda least: value >= least, "maximum": lambda most: value <= most}
+        elif isinstance(value, list):
+            checks = {"minItems": lambda least: len(value) >= least}
+        else:
+            checks = {}
+        return found + [rule for rule, holds in checks.items() if rule in schema and not holds(schema[rule])]
+
+    def excused(self, schema, kind, value):
+        """Whether a value that breaks its schema is one that its kind reads as a good one."""
+        if kind not in READ:
+            return False
+        read = READ[kind](value)
+        if read is REFUSED:
+            return False
+        if read == "" and kind in EMPTY_IS_NULL:
+            return bool(schema.get("nullable"))
+        # An address that may be empty says so by having no least length; the format alone would forbid it.
+        if read == "" and kind == "email":
+            return "minLength" not in schema
+        return not self.faults(schema, read)
+
+    def value(self, schema, value, place, kind=None):
+        """Every `Broken` place in a JSON value."""
+        schema = self.flat(schema)
+        kind = kind or schema.get("x-field")
+        absent = value is None and schema.get("x-absent") in ABSENCE_ACCEPTED
+        found = [Broken(place, rule, absent or self.excused(schema, kind, value)) for rule in self.faults(schema, value)]
+        if found:
+            return found
+        if isinstance(value, list) and "items" in schema:
+            for number, item in enumerate(value):
+                found += self.value(schema["items"], item, f"{place}[{number}]", schema.get("x-items"))
+        elif isinstance(value, dict):
+            properties = schema.get("properties", {})
+            for name in schema.get("required", []):
+                if name not in value:
+                    meaning = self.flat(properties[name]).get("x-absent")
+                    found.append(Broken(f"{place}.{name}", "missing", meaning in ABSENCE_ACCEPTED))
+            for name, item in value.items():
+                # Unknown names are ignored, and no schema of a request forbids them.
+                if name in properties:
+                    found += self.value(properties[name], item, f"{place}.{name}")
+        return found
+
+    def text(self, parameter, values):
+        """Every `Broken` place in the texts given for one parameter of a query or path."""
+        schema, kind = self.flat(parameter["schema"]), parameter.get("x-field")
+        place, ignored = f"{parameter['in']} {parameter['name']}", parameter.get("x-lenient") == "ignore"
+        many = schema.get("type") == "array"
+        if parameter["in"] == "query":
+            # Empty values count as absent; of a repeated name the last counts.
+            values = [v for v in values if v] if many else [v for v in values[-1:] if v]
+        if many:
+            schema, kind = self.flat(schema["items"]), parameter.get("x-items", kind)
+        found = []
+        for value in values:
+            # On the wire all is text, so a number or truth value is judged as what the text spells.
+            spelled = {"integer": integer, "number": integer, "boolean": boolean}.get(schema.get("type"), lambda text: text)(value)
+            rules = self.faults(schema, value if spelled is REFUSED else spelled)
+            # `last` is the one word among page numbers (its description says so).
+            word = parameter["name"] == "page" and value == "last"
+            found += [Broken(place, rule, ignored or word or self.excused(schema, kind, value)) for rule in rules]
+        return found
+
+    def judge(self, path, method, request_path, query, body):
+        """Every `Broken` place of a request. `path` is the template, `body` bytes or None."""
+        item = self.raw["paths"][path]
+        operation = item[method.lower()]
+        parameters = [self.resolve(p) for p in item.get("parameters", []) + operation.get("parameters", [])]
+        given = {}
+        for name, value in parse_qsl(query, keep_blank_values=True, errors="replace"):
+            given.setdefault(name, []).append(value)
+        # What stands where the template has names; what comes before is the base path.
+        form = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*)", re.escape(path))
+        if found := re.search(form + r"\Z", request_path):
+            in_path = {name: unquote(value, errors="replace") for name, value in found.groupdict().items()}
+        else:
+            return [Broken("path", "another path", False)]
+        broken = []
+        for parameter in parameters:
+            if parameter["in"] == "query":
+                broken += self.text(parameter, given.get(parameter["name"], []))
+            elif parameter["in"] == "path":
+                broken += self.text(parameter, [in_path[parameter["name"]]])
+        if "requestBody" in operation:
+            schema = self.resolve(operation["requestBody"])["content"]["application/json"]["schema"]
+            # No body at all counts as an empty object.
+            broken += self.value(schema, json.loads(body) if body else {}, "body")
+        return broken
+
+
+def judge(document, path, method, url, body):
+    sent = urlsplit(url)
+    return Document(document).judge(path, method, sent.path, sent.query, body)

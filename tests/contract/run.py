@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Runs schemathesis against a seeded server, from the document the server hands out; run it as `just contract`.
+
+    run.py [--binary PATH] [--seconds N] [--seed N | --vary] [--keep DIR]
+
+Two passes, each on a server of its own: a superuser with good and bad data, then somebody in no group with good
+data only, to whom the server answers otherwise. All phases and checks; `schemathesis.toml` has the settings,
+`hooks.py` the exemptions, `accepted.py` the places where the contract accepts what its schema forbids. The last
+line counts operations without and with findings.
+"""
+import argparse, json, os, secrets, shutil, signal, subprocess, sys, tempfile, urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+import tessera
+
+PLAIN_KEY = "key-of-the-plain-user-of-a-test-run"
+SEED = 20240903
+
+
+class Client:
+    def __init__(self, base, token=tessera.TOKEN):
+        self.base, self.token = f"{base}/api/v3", token
+
+    def call(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.base + path, method=method, data=data)
+        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            text = response.read()
+        return json.loads(text) if text else None
+
+
+def seed(client):
+    """Something of every kind, with links between them; returns keys of it, and what the passes stand on."""
+    paths = client.call("GET", "/schema/?format=json")["paths"]
+    me = client.call("GET", "/core/users/me/")["user"]
+    post = lambda to, /, **body: client.call("POST", to, body)
+    admins = me["groups"][0]["pk"]
+    users = [post("/core/users/", username=f"user-{n}", name=f"User {n}", email=f"user-{n}@example.org",
+                  path="users/seeded", attributes={"number": n}) for n in range(5)]
+    plain, decoy = users[0], users[1]
+    top = post("/core/groups/", name="top", users=[u["pk"] for u in users], attributes={"level": 1})
+    middle = post("/core/groups/", name="middle", parent=top["pk"], users=[users[2]["pk"]])
+    post("/core/groups/", name="bottom", parent=middle["pk"], users=[users[3]["pk"]])
+    spare = post("/core/groups/", name="spare", users=[decoy["pk"]])
+    for n, user in enumerate(users):
+        post("/core/tokens/", identifier=f"api-{n}", user=user["pk"], intent="api", description=f"number {n}")
+        post("/core/tokens/", identifier=f"login-{n}", user=user["pk"], intent="app_password", expiring=n % 2 == 0)
+    client.call("POST", "/core/tokens/api-0/set_key/", {"key": PLAIN_KEY})
+    post("/core/users/service_account/", name="robot", create_group=True)
+    # Families that a server may not have yet.
+    if "/rbac/roles/" in paths:
+        post("/rbac/roles/", name="readers")
+    if "/events/events/" in paths:
+        post("/events/events/", action="custom_contract", app="contract", context={"by": "the contract suite"})
+    # By parameter of a path, since a generated key finds nothing.
+    known = {"id": [me["pk"], *(u["pk"] for u in users)], "group_uuid": [admins, top["pk"], middle["pk"], spare["pk"]],
+             "identifier": [f"{kind}-{n}" for kind in ("api", "login") for n in range(len(users))]}
+    return known, {
+        # Parameter of a path: what the pass stands on, and what is hit in its place.
+        "superuser": {"id": [str(me["pk"]), str(decoy["pk"])], "group_uuid": [admins, spare["pk"]],
+                      "identifier": ["authentik-bootstrap-token", "api-1"]},
+        "plain": {"id": [str(plain["pk"]), str(decoy["pk"])], "identifier": ["api-0", "login-0"]},
+    }
+
+
+def run(name, binary, program, seconds, number, mode, keep):
+    """One pass; returns ({operations with findings}, number of operations, complaints)."""
+    print(f"\n==== as {name}, {mode} data, {seconds} s, seed {number}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="tessera-contract-") as scratch, tessera.Server(binary) as server:
+        known, stand_ins = seed(Client(server.base))
+        token = {"superuser": tessera.TOKEN, "plain": PLAIN_KEY}[name]
+        report = Path(scratch) / "report.json"
+        environment = os.environ | {
+            "CONTRACT_TOKEN": token, "CONTRACT_STAND_INS": json.dumps(stand_ins[name]), "CONTRACT_HOOKS": str(HERE / "hooks.py"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        settings = (HERE / "schemathesis.toml").read_text()
+        for parameter, values in known.items():
+            settings += f"\n[dictionaries.{parameter}]\nvalues = {json.dumps(values)}\n"
+            settings += f'[parameters."path.{parameter}"]\ndictionary = "{parameter}"\nprobability = 0.5\n'
+        (Path(scratch) / "schemathesis.toml").write_text(settings)
+        command = [program, "--config-file", "schemathesis.toml", "run", f"{server.base}/api/v3/schema/?format=json",
+                   "--url", f"{server.base}/api/v3", "--mode", mode, "--max-time", str(seconds), "--seed", str(number),
+                   "--report-json-path", report]
+        if name == "plain":
+            # Being refused is what this pass is about.
+            command += ["--warnings", "off"]
+        # In a folder of its own, since hypothesis and schemathesis leave files where they run.
+        done = subprocess.run([str(c) for c in command], cwd=scratch, env=environment, timeout=seconds * 2 + 300)
+        if keep:
+            shutil.copytree(scratch, keep / name, dirs_exist_ok=True)
+        told = json.loads(report.read_text()) if report.exists() else None
+        complaints = []
+        if told is None or told["operations"] is None:
+            return set(), 0, [f"schemathesis ended with {done.returncode} and no report"]
+        failing = {operation for group in told["failures"] for operation in group["operations"]}
+        complaints += [f"{error['count']} × {error['title']}" for error in told["errors"]]
+        if untested := told["operations"]["selected"] - told["operations"]["tested"]:
+            complaints.append(f"{untested} operations were not reached")
+        if done.returncode and not failing and not complaints:
+            complaints.append(f"schemathesis ended with {done.returncode}")
+        # A run that lost its rights on the way has seen little.
+        try:
+            if Client(server.base, token).call("GET", "/core/users/me/")["user"]["is_superuser"] != (name == "superuser"):
+                complaints.append("the caller's rights have changed on the way")
+        except OSError as error:
+            complaints.append(f"the caller's token no longer works: {error}")
+    return failing, told["operations"]["tested"], complaints
+
+
+def main():
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--binary", type=Path, help="a built server (default: build one)")
+    ask.add_argument("--seconds", type=int, default=600, help="for both passes together (default: 600)")
+    ask.add_argument("--seed", type=int, default=SEED, help=f"of the generated data (default: {SEED})")
+    ask.add_argument("--vary", action="store_true", help="a new seed; it is printed")
+    ask.add_argument("--keep", type=Path, help="a folder for schemathesis' reports")
+    asked = ask.parse_args()
+    number = secrets.randbelow(2**32) if asked.vary else asked.seed
+    # So that servers and folders go away then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    binary = asked.binary or tessera.cargo_build("--bin", "tessera")["tessera"]
+    program = tessera.python_with(HERE / "requirements.txt").parent / "schemathesis"
+    long = max(1, asked.seconds * 3 // 4)
+    passes = [("superuser", long, "all"), ("plain", max(1, asked.seconds - long), "positive")]
+    failing, operations, complaints = set(), 0, []
+    for name, seconds, mode in passes:
+        bad, count, more = run(name, binary, program, seconds, number, mode, asked.keep)
+        failing |= bad
+        operations = max(operations, count)
+        complaints += [f"{name}: {complaint}" for complaint in more]
+    print()
+    for operation in sorted(failing):
+        print(f"finding: {operation}")
+    for complaint in complaints:
+        print(f"complaint: {complaint}")
+    # Requests beside the documented operations (another method) have findings of their own.
+    failed = len(failing) + len(complaints)
+    print(f"{max(0, operations - len(failing))} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

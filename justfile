@@ -66,6 +66,10 @@ sdk *arguments:
 exchange *arguments:
     python3 tests/exchange/run.py {{arguments}}
 
+# Kill server and PostgreSQL under write load: is every acknowledged write there? (200 + 10 rounds)
+crash *arguments:
+    python3 tests/crash/run.py {{arguments}}
+
 # Measure against bare hyper (needs wrk); --write puts the table into docs/performance.md
 bench *arguments:
     python3 tests/bench/run.py {{arguments}}
@@ -74,6 +78,6 @@ bench *arguments:
 deny:
     @if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; else echo "skipped: cargo-deny is not installed (\`cargo install cargo-deny\`)"; fi
 
-# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, SDKs, recordings, benchmark
+# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, SDKs, recordings, crashes, benchmark
 ci:
     python3 .ci/steps.py ci

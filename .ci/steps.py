@@ -22,6 +22,7 @@ STEPS = {
     "test-postgres": ["just", "test-postgres"],
     "exchange": ["just", "exchange"],
     "sdk": ["just", "sdk"],
+    "crash": ["just", "crash", "--rounds", "20", "--postgres-rounds", "3", "--prove"],
     "bench": ["just", "bench", "--smoke"],
 }
 CI = [name for name in STEPS if name != "cargo-test"]

@@ -13,9 +13,11 @@ CHECKERS = 4
 RECENT, EARLIER = 250, 60
 
 OBJECTS = {
-    "token": 'SELECT t.identifier AS a, t.description AS b, t.intent AS c, u.username AS d FROM tokens t LEFT JOIN users u ON u.id = t.user_id',
+    "token": "SELECT t.identifier AS a, t.description AS b, t.intent AS c, u.username AS d "
+             "FROM tokens t LEFT JOIN users u ON u.id = t.user_id",
     "user": "SELECT username AS a, name AS b FROM users",
-    "group": 'SELECT g.name AS a, m.user_id AS b, u.username AS c FROM "groups" g LEFT JOIN user_groups m ON m.group_id = g.id LEFT JOIN users u ON u.id = m.user_id',
+    "group": "SELECT g.name AS a, m.user_id AS b, u.username AS c FROM groups g "
+             "LEFT JOIN user_groups m ON m.group_id = g.id LEFT JOIN users u ON u.id = m.user_id",
 }
 
 
@@ -225,8 +227,9 @@ class Check:
             if op.applied is None:  # not settled: already reported
                 continue
             wanted = [(action, model, op.thing.pks.get(model)) for action, model in op.events] if op.applied else []
-            if not explained(wanted, found.get(name, [])):
-                self.fault(f"events of {op}, which was {'written' if op.applied else 'not written'}", wanted, found.get(name, []))
+            told = found.get(name, [])
+            if not explained(wanted, told):
+                self.fault(f"events of {op}, which was {'written' if op.applied else 'not written'}", wanted, told)
 
 
 class Unexpected(Exception):
@@ -258,6 +261,7 @@ def parts(thing):
         state = thing.state and {name: value for name, value in thing.state.items() if name != "key"}
         return [(thing.kind, thing.name, state)]
     there = thing.state is not None
+    token = {"description": "", "intent": "app_password", "owner": thing.name}
     return [("user", thing.name, {"name": thing.name} if there else None),
             ("group", thing.name, {"members": [thing.name]} if there else None),
-            ("token", password_of(thing), {"description": "", "intent": "app_password", "owner": thing.name} if there else None)]
+            ("token", password_of(thing), token if there else None)]

@@ -23,7 +23,10 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            self.connection.request(method, "/api/v3" + path, body and json.dumps(body).encode(), headers)
+            try:
+                self.connection.request(method, "/api/v3" + path, body and json.dumps(body).encode(), headers)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # a refusal may come before the body is sent; the answer is there all the same
             response = self.connection.getresponse()
         except BROKEN:
             self.connection.close()
@@ -35,6 +38,10 @@ class Client:
             # The status has arrived: that is the promise, whatever becomes of the rest.
             self.connection.close()
             return response.status, None
+        finally:
+            if response.status >= 400:
+                # A server that refuses before the body has arrived cannot use the connection any more.
+                self.connection.close()
 
     def close(self):
         self.connection.close()

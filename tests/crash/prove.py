@@ -77,7 +77,8 @@ def things(place, kind):
 
 
 def some(place, kind, fits=lambda thing: True):
-    return next(t for t in things(place, kind) if t.state is not None and not t.op and kind in (t.pks | {"account": 0}) and fits(t))
+    settled = (thing for thing in things(place, kind) if thing.state is not None and not thing.op and thing.pks)
+    return next(thing for thing in settled if fits(thing))
 
 
 def apply(damage, place):

@@ -35,6 +35,10 @@ def python_with(requirements):
     return home / "bin/python"
 
 
+class Broken(SystemExit):
+    """The server does not do what every suite relies on."""
+
+
 class Server:
     """A server in a folder of its own, on free ports of the loopback address; use it in a `with` statement."""
 
@@ -55,29 +59,36 @@ class Server:
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def start(self, patience=30.0, pause=0.02):
-        """Starts on what is in the folder already; returns the seconds until it was ready."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TESSERA_")}
-        environment |= {
+    def environment(self):
+        """What the server is started with; commands beside it need the same."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("TESSERA_")}
+        return inherited | {
             "TESSERA_LISTEN": "127.0.0.1:0", "TESSERA_MANAGEMENT_LISTEN": "127.0.0.1:0",
             "TESSERA_DATA_DIR": str(self.home / "data"), "TESSERA_LOG": self.log,
             "TESSERA_BOOTSTRAP_TOKEN": TOKEN, "TESSERA_BOOTSTRAP_PASSWORD": PASSWORD, **self.settings,
         }
+
+    def launch(self):
+        """Starts the process on what is in the folder already, without waiting for it."""
+        with (self.home / "stdout").open("wb") as stdout, (self.home / "stderr").open("ab") as stderr:
+            self.process = subprocess.Popen([self.binary, "serve"], cwd=self.home, env=self.environment(),
+                                            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+
+    def start(self, patience=30.0, pause=0.02):
+        """Starts on what is in the folder already; returns the seconds until it was ready."""
         out, err = self.home / "stdout", self.home / "stderr"
         began = time.monotonic()
-        with out.open("wb") as stdout, err.open("ab") as stderr:
-            self.process = subprocess.Popen([self.binary, "serve"], cwd=self.home, env=environment,
-                                            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        self.launch()
         while time.monotonic() - began < patience:
             if self.process.poll() is not None:
-                raise SystemExit(f"the server ended with {self.process.returncode}:\n{err.read_text()[-4000:]}")
+                raise Broken(f"the server ended with {self.process.returncode}:\n{err.read_text()[-4000:]}")
             found = re.search(r"^address\s+(http://\S+)\s*$", out.read_text(), re.M)
             if found:
                 self.base = found[1].rstrip("/")
                 if self.answers("/-/health/ready/"):
                     return time.monotonic() - began
             time.sleep(pause)
-        raise SystemExit(f"the server was not ready after {patience} s:\n{out.read_text()}{err.read_text()[-4000:]}")
+        raise Broken(f"the server was not ready after {patience} s:\n{out.read_text()}{err.read_text()[-4000:]}")
 
     def answers(self, path):
         try:
@@ -85,6 +96,15 @@ class Server:
                 return response.status == 200
         except OSError:
             return False
+
+    def kill(self):
+        """SIGKILL: no goodbye. A server that had ended by itself before is an error."""
+        process, self.process = self.process, None
+        ended = process.poll()
+        process.kill()
+        process.wait()
+        if ended is not None:
+            raise Broken(f"the server ended with {ended} by itself:\n{(self.home / 'stderr').read_text()[-4000:]}")
 
     def stop(self):
         """SIGTERM, as a service manager would; a server that does not drain and exit with 0 is an error."""
@@ -98,7 +118,7 @@ class Server:
             process.kill()
             ended = process.wait()
         if ended != 0:
-            raise SystemExit(f"the server ended with {ended} on SIGTERM:\n{(self.home / 'stderr').read_text()[-4000:]}")
+            raise Broken(f"the server ended with {ended} on SIGTERM:\n{(self.home / 'stderr').read_text()[-4000:]}")
 
     def __str__(self):
         return self.base

@@ -126,8 +126,7 @@ impl Gate {
             return Err(Error::NotAuthenticated.into());
         }
         if method == Method::OPTIONS.as_str() {
-            let place = if op.is_some_and(Operation::is_detail) { "Instance" } else { "List" };
-            return Ok(v3::options(&format!("{} {place}", op.map_or("", |op| op.resource))));
+            return Ok(v3::options(op));
         }
         Err(rejection.into())
     }

@@ -13,7 +13,7 @@ use crate::{
 use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use tessera_api::v3::models::{self, UsedByActionEnum};
-use tessera_api_runtime::{Decoder, Errors, Field, JsonFault, MalformedJson, Rejection, Response, empty, json, raw};
+use tessera_api_runtime::{Decoder, Errors, Field, JsonFault, MalformedJson, Operation, Rejection, Response, empty, json, raw};
 
 /// Reads values the way authentik does.
 #[derive(Debug)]
@@ -160,9 +160,31 @@ fn not_an_object(value: &Value) -> Errors {
 
 /// The answer to `OPTIONS`: what the path is called and what it speaks.
 #[must_use]
-pub fn options(name: &str) -> Response {
+pub fn options(op: Option<&Operation>) -> Response {
+    let (name, description) = op.map(title).unwrap_or_default();
     json(
         200,
         &json!({"name": name, "description": "", "renders": ["application/json"], "parses": ["application/json"]}),
     )
+}
+
+fn title(op: &Operation) -> (String, String) {
+    let mut parts = op.path.rsplit('/').filter(|part| !part.is_empty());
+    let last = parts.next().unwrap_or_default();
+    let (kind, place) = match last {
+        parameter if parameter.starts_with('{') => (parts.next().unwrap_or_default(), "Instance"),
+        collection if collection == op.resource => (collection, "List"),
+        other => return (capitalised(&other.replace('_', " ")), String::new()),
+    };
+    let kind = match kind.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => kind.strip_suffix('s').unwrap_or(kind).to_owned(),
+    };
+    let kind = kind.split('_').map(capitalised).collect::<Vec<_>>().join(" ");
+    (format!("{kind} {place}"), format!("{kind} viewset"))
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -125,19 +125,23 @@ async fn head(server: &Server) {
 
 async fn options(server: &Server) {
     let admin = server.admin();
-    for (path, allow) in [
-        ("/core/tokens/", "DELETE GET"),
-        ("/core/tokens/authentik-bootstrap-token/", "GET PUT"),
-        ("/core/users/me/", "GET"),
-        ("/core/tokens/authentik-bootstrap-token/set_key/", "POST"),
+    for (path, allow, name, description) in [
+        ("/core/tokens/", "GET POST", "Token List", "Token viewset"),
+        ("/core/tokens/authentik-bootstrap-token/", "GET PUT", "Token Instance", "Token viewset"),
+        ("/core/users/", "GET POST", "User List", "User viewset"),
+        ("/core/groups/00000000-0000-4000-8000-000000000000/", "GET", "Group Instance", "Group viewset"),
+        ("/core/users/me/", "GET", "Me", ""),
+        ("/core/tokens/authentik-bootstrap-token/set_key/", "POST", "Set key", ""),
+        ("/admin/version/", "GET", "Version", ""),
     ] {
         let answer = admin.request(Method::OPTIONS, path).send().await;
         let body = answer.expect(200);
         let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
         assert_eq!(keys, ["name", "description", "renders", "parses"]);
         let got = answer.header("allow").unwrap_or_default();
+        assert_eq!((&body["name"], &body["description"]), (&json!(name), &json!(description)), "{path}");
         assert!(got.contains("OPTIONS"), "{path}: {got}");
-        for method in allow.split(' ').filter(|m| *m != "DELETE") {
+        for method in allow.split(' ') {
             assert!(got.contains(method), "{path}: {got}");
         }
         assert!(answer.header("access-control-allow-origin").is_none());

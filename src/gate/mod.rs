@@ -59,7 +59,7 @@ impl Gate {
             path: request.uri().path().to_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
             user_agent: text(request.headers(), &header::USER_AGENT).unwrap_or_default().to_owned(),
-            accepts_json: text(request.headers(), &header::ACCEPT).is_some_and(|a| a.starts_with("application/json")),
+            accepts_json: accept::prefers_json(request.headers()),
             client_ip: Some(peer.ip().to_canonical()),
         };
         let (id, method) = (info.id.clone(), request.method().clone());

@@ -72,6 +72,25 @@ pub fn tokens_and_accounts_are_managed() {
     assert!(good(folder.path(), &["openapi"]).starts_with("openapi: 3.0.3"));
 }
 
+/// Variables of others may hold any bytes; ours are text.
+#[cfg(unix)]
+pub fn an_environment_that_is_not_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.args(["token", "list"]).current_dir(folder.path()).env_clear();
+        command.env(name, std::ffi::OsStr::from_bytes(b"\xff")).output().expect("runs")
+    };
+    assert!(list("LC_NAME").status.success());
+    let refused = list("TESSERA_LOG");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("TESSERA_LOG is not UTF-8"), "{text}");
+}
+
+#[cfg(not(unix))]
+pub fn an_environment_that_is_not_text() {}
+
 pub fn an_empty_master_key_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tessera.key"), "\n").expect("writes");

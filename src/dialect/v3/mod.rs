@@ -137,6 +137,8 @@ fn of_rejection(asked: Asked<'_>, rejection: Rejection) -> Response {
         Rejection::PathParameter(_) => detail(404, "Not found."),
         Rejection::Query(errors) | Rejection::Body(errors) => json(400, &errors),
         Rejection::NotAnObject(value) => json(400, &not_an_object(&value)),
+        // An error of the server's own by the time it comes here (see `Failure`).
+        Rejection::Undecodable(_) => empty(500),
     }
 }
 
@@ -146,6 +148,7 @@ fn malformed(MalformedJson { fault, line, column, offset }: MalformedJson) -> St
         JsonFault::TrailingComma => "trailing comma is not allowed",
         JsonFault::NotUtf8 => "invalid UTF-8",
         JsonFault::UnexpectedCharacter => "unexpected character",
+        JsonFault::TooDeep => "recursion limit exceeded",
     };
     format!("JSON parse error - {what}: line {line} column {column} (char {offset})")
 }
@@ -158,13 +161,16 @@ fn not_an_object(value: &Value) -> Errors {
     Map::from_iter([("non_field_errors".to_owned(), json!([text]))])
 }
 
-/// The answer to `OPTIONS`: what the path is called and what it speaks.
+/// The answer to `OPTIONS`: what the path is called and what it speaks. Collections and objects are
+/// named after their kind, everything else after the last part of its path.
 #[must_use]
 pub fn options(op: Option<&Operation>) -> Response {
     let (name, description) = op.map(title).unwrap_or_default();
     json(
         200,
-        &json!({"name": name, "description": "", "renders": ["application/json"], "parses": ["application/json"]}),
+        &json!({
+            "name": name, "description": description, "renders": ["application/json"], "parses": ["application/json"],
+        }),
     )
 }
 

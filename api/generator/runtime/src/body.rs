@@ -34,6 +34,8 @@ pub enum JsonFault {
     TrailingComma,
     NotUtf8,
     UnexpectedCharacter,
+    /// More levels than the parser goes down.
+    TooDeep,
 }
 
 impl MalformedJson {
@@ -41,6 +43,7 @@ impl MalformedJson {
         let fault = match error.classify() {
             Category::Eof => JsonFault::UnexpectedEnd,
             _ if error.to_string().starts_with("trailing comma") => JsonFault::TrailingComma,
+            _ if error.to_string().starts_with("recursion limit") => JsonFault::TooDeep,
             _ => JsonFault::UnexpectedCharacter,
         };
         let line_start: usize =
@@ -86,10 +89,8 @@ pub async fn read_model<A: Application, T: Model>(
     let value = if body.is_empty() { Value::Object(Map::new()) } else { parse(&body)? };
     let Value::Object(map) = value else { return Err(Rejection::NotAnObject(value)) };
     let map = check(app.decoder(op), T::FIELDS, map).map_err(Rejection::Body)?;
-    serde_json::from_value(Value::Object(map)).map_err(|_| {
-        // The decoder let a value through that the type refuses: it is the body's fault all the same.
-        Rejection::NotAnObject(Value::Null)
-    })
+    // Not the error itself: it may quote the value, which may be a credential.
+    serde_json::from_value(Value::Object(map)).map_err(|_| Rejection::Undecodable(op.id))
 }
 
 fn parse(body: &[u8]) -> Result<Value, Rejection> {

@@ -55,6 +55,9 @@ pub enum Rejection {
     Body(Errors),
     /// The body is JSON, but not an object.
     NotAnObject(Value),
+    /// The dialect let a value through that the generated type of this operation refuses: our fault,
+    /// not the caller's.
+    Undecodable(&'static str),
 }
 
 /// Stands in a `Debug` output where a credential would be.

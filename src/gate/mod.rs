@@ -20,7 +20,7 @@ use crate::{
     web,
 };
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use hyper::body::Incoming;
 use std::{error::Error as _, fmt::Write as _, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 use tessera_api_runtime::{Operation, Rejection, Response, Router, RouterBuilder, empty};
@@ -63,10 +63,17 @@ impl Gate {
             client_ip: Some(peer.ip().to_canonical()),
         };
         let (id, method) = (info.id.clone(), request.method().clone());
+        let long_body = has_long_body(request.headers());
         let span = info_span!("request", id = %id, method = %method, path = %info.path);
         let (mut response, allow) = self.answer(request, info).instrument(span.clone()).await;
+        // An answer that does not wait for a long body ends the connection, and says so. Who was told
+        // that the body is wrong (400) has been read to the end.
+        let unread = long_body && !response.status().is_success() && response.status() != StatusCode::BAD_REQUEST;
         let headers = response.headers_mut();
         harden(headers);
+        if unread {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Ok(value) = HeaderValue::try_from(&id) {
             headers.insert(REQUEST_ID, value);
         }
@@ -158,6 +165,15 @@ impl Gate {
 /// A header's value, if it is text.
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Longest body that comes along with the head, for all we know; what is left of it costs no connection.
+const SHORT_BODY: u64 = 8 * 1024;
+
+/// Whether a body follows that is long, or of unknown length.
+fn has_long_body(headers: &HeaderMap) -> bool {
+    let declared = text(headers, &header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    headers.contains_key(header::TRANSFER_ENCODING) || declared.is_some_and(|length| length > SHORT_BODY)
 }
 
 /// What every answer tells browsers.

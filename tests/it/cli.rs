@@ -72,6 +72,15 @@ pub fn tokens_and_accounts_are_managed() {
     assert!(good(folder.path(), &["openapi"]).starts_with("openapi: 3.0.3"));
 }
 
+pub fn doctor_makes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = good(folder.path(), &["doctor"]);
+    assert!(text.contains("data/tessera.db is missing"), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
+    std::fs::write(folder.path().join("tessera.toml"), "database_url = \"sqlite:own.db\"").expect("writes");
+    assert!(bad(folder.path(), &["doctor"]).contains("TESSERA_SECRET_KEY_FILE"));
+}
+
 /// Variables of others may hold any bytes; ours are text.
 #[cfg(unix)]
 pub fn an_environment_that_is_not_text() {

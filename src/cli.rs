@@ -1,6 +1,7 @@
 //! The command line: `serve` and what an operator does beside it. Commands act on the database
 //! directly, as the system itself; a running server notices within a second.
 
+mod arguments;
 mod manage;
 
 use crate::{

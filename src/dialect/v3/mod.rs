@@ -13,7 +13,9 @@ use crate::{
 use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use tessera_api::v3::models::{self, UsedByActionEnum};
-use tessera_api_runtime::{Decoder, Errors, Field, JsonFault, MalformedJson, Operation, Rejection, Response, empty, json, raw};
+use tessera_api_runtime::{
+    Decoder, Errors, Field, JsonFault, MalformedJson, Operation, Rejection, Response, empty, json, raw,
+};
 
 /// Reads values the way authentik does.
 #[derive(Debug)]

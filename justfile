@@ -66,5 +66,22 @@ sdk *arguments:
 exchange *arguments:
     python3 tests/exchange/run.py {{arguments}}
 
+# schemathesis against a seeded server, from the document it serves (--seconds 600, --vary, --seed N)
+contract *arguments:
+    python3 tests/contract/run.py {{arguments}}
 
-# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, SDKs, recordings, crashes, benchmark
+# Kill server and PostgreSQL under write load: is every acknowledged write there? (200 + 10 rounds)
+crash *arguments:
+    python3 tests/crash/run.py {{arguments}}
+
+# Measure against bare hyper (needs wrk); --write puts the table into docs/performance.md
+bench *arguments:
+    python3 tests/bench/run.py {{arguments}}
+
+# Licences, bans and sources of the dependencies (needs cargo-deny)
+deny:
+    @if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; else echo "skipped: cargo-deny is not installed (\`cargo install cargo-deny\`)"; fi
+
+# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, SDKs, recordings, schemathesis, crashes, benchmark
+ci:
+    python3 .ci/steps.py ci

@@ -1,6 +1,8 @@
 //! From settings to an [`App`]: the master key, the database, its schema, and on the very first start
 //! the first account, groups and token (contract: authentik-core §1.10).
 
+mod files;
+
 use crate::{
     access::Principal,
     app::App,
@@ -26,23 +28,21 @@ use crate::{
     secret::{Keyring, PlainSecret, key, keyring::hex},
 };
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _, TransactionTrait as _};
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io::ErrorKind, path::PathBuf, sync::Arc};
+
+pub use files::database_file;
 
 /// Why the server cannot start; every text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("the folder {0} cannot be made: {1}")]
-    DataDir(PathBuf, std::io::Error),
+    #[error("the database file {0} or its folder cannot be made: {1}")]
+    DatabaseFile(PathBuf, std::io::Error),
     #[error("{0}")]
     Database(#[from] crate::db::OpenError),
     #[error("{0}")]
     Store(String),
     #[error(
-        "the master key would lie in the data folder ({0}); whoever copies the data must not get the key with it: \
+        "the master key would lie in the folder of the database ({0}); whoever copies the data must not get the key with it: \
          set TESSERA_SECRET_KEY_FILE to a place elsewhere"
     )]
     KeyBesideData(PathBuf),
@@ -130,10 +130,10 @@ pub async fn open(
 /// Opens the database alone, without migrating it.
 ///
 /// # Errors
-/// [`StartError`] when the folder cannot be made or nothing answers.
+/// [`StartError`] when the file or its folder cannot be made or nothing answers.
 pub async fn database(config: &Config) -> Result<Database, StartError> {
-    if config.database_url.is_none() {
-        make_private(&config.data_dir).map_err(|e| StartError::DataDir(config.data_dir.clone(), e))?;
+    if let Some(file) = database_file(config) {
+        files::make_private(&file).map_err(|e| StartError::DatabaseFile(file, e))?;
     }
     Ok(Database::open(&config.database_url(), config.database_readers).await?)
 }
@@ -146,22 +146,40 @@ pub fn keyring(config: &Config, entropy: &dyn Entropy, installed: bool) -> Resul
     if let Some(key) = &config.secret_key {
         return given_key(key);
     }
+    check_key_place(config)?;
     let file = &config.secret_key_file;
-    if lies_in(file, &config.data_dir) {
+    let trouble = |error| StartError::KeyFile(file.clone(), error);
+    match std::fs::read_to_string(file) {
+        Ok(text) => return given_key(text.trim()),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(trouble(error)),
+        Err(_) if installed => return Err(StartError::KeyMissing(file.clone())),
+        Err(_) => {}
+    }
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    let key = PlainSecret::new(hex(&bytes));
+    match files::write_private(file, key.reveal()) {
+        Ok(()) => Ok(Keyring::new(&key)),
+        // Somebody else who starts at this moment was faster: theirs is the key.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            given_key(std::fs::read_to_string(file).map_err(trouble)?.trim())
+        }
+        Err(error) => Err(trouble(error)),
+    }
+}
+
+/// Whoever copies the data must not get the key with it.
+///
+/// # Errors
+/// [`StartError::KeyBesideData`].
+pub fn check_key_place(config: &Config) -> Result<(), StartError> {
+    let file = &config.secret_key_file;
+    let database = database_file(config);
+    let beside = database.as_deref().map(files::folder_of).is_some_and(|folder| files::lies_in(file, folder));
+    if config.secret_key.is_none() && (beside || files::lies_in(file, &config.data_dir)) {
         return Err(StartError::KeyBesideData(file.clone()));
     }
-    match std::fs::read_to_string(file) {
-        Ok(text) => given_key(text.trim()),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StartError::KeyFile(file.clone(), error)),
-        Err(_) if installed => Err(StartError::KeyMissing(file.clone())),
-        Err(_) => {
-            let mut bytes = [0; 32];
-            entropy.fill(&mut bytes);
-            let key = PlainSecret::new(hex(&bytes));
-            write_private(file, key.reveal()).map_err(|e| StartError::KeyFile(file.clone(), e))?;
-            Ok(Keyring::new(&key))
-        }
-    }
+    Ok(())
 }
 
 /// A key from outside; an empty one would seal nothing.
@@ -170,45 +188,6 @@ fn given_key(text: &str) -> Result<Keyring, StartError> {
         return Err(StartError::EmptyKey);
     }
     Ok(Keyring::new(&PlainSecret::new(text.to_owned())))
-}
-
-fn lies_in(file: &Path, folder: &Path) -> bool {
-    let folder = std::path::absolute(folder).and_then(|f| f.canonicalize().or(Ok(f)));
-    let parent = std::path::absolute(file).map(|f| f.parent().map(Path::to_owned).unwrap_or_default());
-    match (parent.map(|p| p.canonicalize().unwrap_or(p)), folder) {
-        (Ok(parent), Ok(folder)) => parent.starts_with(folder),
-        _ => false,
-    }
-}
-
-/// Makes the data folder, and in it the database's file, which SQLite's other files take their
-/// permissions from: for their owner only.
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    match private().open(folder.join(crate::config::DATABASE_FILE)) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// How to make a file that only its owner reads.
-fn private() -> std::fs::OpenOptions {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-/// A new file that only its owner reads.
-fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = private().open(file)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
 }
 
 async fn install(app: &Arc<App>) -> Result<FirstStart, StartError> {

@@ -1,6 +1,7 @@
 //! The command line: `serve` and what an operator does beside it. Commands act on the database
 //! directly, as the system itself; a running server notices within a second.
 
+mod arguments;
 mod manage;
 
 use crate::{
@@ -241,6 +242,11 @@ async fn healthcheck(config: &Config) -> Result<(), Failure> {
 
 async fn doctor(config: &Config) -> Result<(), Failure> {
     say(&format!("configuration  fine ({FILE} and TESSERA_*)"))?;
+    bootstrap::check_key_place(config)?;
+    // Opening the database would make it, and whoever only asks wants nothing made.
+    if let Some(file) = bootstrap::database_file(config).filter(|file| !file.exists()) {
+        return say(&format!("database       {} is missing; the first start makes it", file.display()));
+    }
     let db = bootstrap::database(config).await?;
     say("database       answers")?;
     match migration::state(db.read()).await? {

@@ -5,7 +5,7 @@
 
 use config::{ConfigError, Environment, File, FileFormat};
 use serde::Deserialize;
-use std::{collections::HashMap, net::SocketAddr, path::PathBuf};
+use std::{collections::HashMap, ffi::OsString, net::SocketAddr, path::PathBuf};
 
 const PREFIX: &str = "TESSERA";
 /// The SQLite file, in the data folder.
@@ -95,14 +95,33 @@ impl std::fmt::Debug for Config {
     }
 }
 
+/// The variables as text. Whatever is not UTF-8 is refused if it is meant for us, and else passed over:
+/// the environment holds much that is none of our business.
+fn readable(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<HashMap<String, String>, ConfigError> {
+    let mut text = HashMap::new();
+    for (name, value) in variables {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => {
+                text.insert(name, value);
+            }
+            (name, _) => {
+                let name = name.unwrap_or_else(|name| name.to_string_lossy().into_owned());
+                if name.to_uppercase().starts_with(&format!("{PREFIX}_")) {
+                    return Err(ConfigError::Message(format!("{name} is not UTF-8")));
+                }
+            }
+        }
+    }
+    Ok(text)
+}
+
 impl Config {
     /// Reads the file and the environment.
     ///
     /// # Errors
-    /// A key that does not exist, a value that is not of its type, a file that is not TOML.
+    /// A key that does not exist, a value that is not of its type or not UTF-8, a file that is not TOML.
     pub fn load() -> Result<Self, ConfigError> {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        let environment = std::env::vars().collect();
+        let environment = readable(std::env::vars_os())?;
         Self::from_sources(File::new(FILE, FileFormat::Toml).required(false), environment)
     }
 
@@ -166,6 +185,22 @@ mod tests {
     #[test]
     fn a_key_of_digits_is_still_text() {
         assert_eq!(load("", &[("TESSERA_SECRET_KEY", "0123")]).expect("loads").secret_key.as_deref(), Some("0123"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_utf_8_is_refused_only_if_it_is_ours() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bad = || OsString::from_vec(vec![b'x', 0xff]);
+        let read = |name: OsString, value: OsString| readable([(name, value)].into_iter());
+        assert_eq!(read("OTHER".into(), bad()).expect("passed over").len(), 0);
+        assert_eq!(read(bad(), "x".into()).expect("passed over").len(), 0);
+        assert_eq!(read("OTHER".into(), "x".into()).expect("read").len(), 1);
+        let text = read("TESSERA_LOG".into(), bad()).unwrap_err().to_string();
+        assert_eq!(text, "TESSERA_LOG is not UTF-8");
+        let mut name = OsString::from("TESSERA_");
+        name.push(bad());
+        assert!(read(name, "x".into()).is_err());
     }
 
     #[test]

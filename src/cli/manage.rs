@@ -1,6 +1,6 @@
 //! Commands about tokens, accounts and grants.
 
-use super::{Failure, say};
+use super::{Failure, arguments, say};
 use crate::{
     access::Principal,
     audit::{self, Event},
@@ -40,7 +40,7 @@ pub enum Token {
         #[arg(long)]
         user: String,
         /// Unique name: letters, digits, hyphens, underscores
-        #[arg(long)]
+        #[arg(long, value_parser = arguments::identifier)]
         identifier: String,
         #[arg(long, value_enum, default_value = "api")]
         intent: IntentArg,
@@ -64,6 +64,7 @@ pub enum Token {
 pub enum User {
     /// Make an account; it has no password yet
     Create {
+        #[arg(value_parser = arguments::username)]
         username: String,
         /// Display name; the username unless given
         #[arg(long)]
@@ -142,17 +143,10 @@ async fn named(ctx: &Ctx, username: &str) -> Result<users::Model, Failure> {
     user.ok_or_else(|| Failure::Said(format!("there is no account `{username}`")))
 }
 
-fn is_slug(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
 pub async fn token(config: Config, command: Token) -> Result<(), Failure> {
     let ctx = context(config).await?;
     match command {
         Token::Create { user, identifier, intent, description, no_expiry } => {
-            if !is_slug(&identifier) {
-                return Err(Failure::Said("identifier: letters, digits, hyphens and underscores, 255 at most".into()));
-            }
             let owner = named(&ctx, &user).await?;
             let new = NewToken {
                 identifier,
@@ -233,6 +227,10 @@ pub async fn grant(config: Config, command: Grant) -> Result<(), Failure> {
         Some(role) => grants::store::role_by_name(ctx.app.db.read(), role).await?,
         None => None,
     };
+    // What is left behind by an object that is gone may be taken away.
+    if let (Some(object), false) = (&object, revoke) {
+        arguments::require_object(ctx.app.db.read(), &permission, object).await?;
+    }
     let mut tx = ctx.begin().await?;
     let (holder, subject) = match (account, known, role) {
         (Some(account), ..) => (Holder::User(account.id), accounts::subject(&account)),

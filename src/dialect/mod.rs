@@ -15,7 +15,12 @@ pub enum Failure {
 
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
-        Self::Rejection(rejection)
+        match rejection {
+            Rejection::Undecodable(op) => {
+                Self::Error(Error::internal(format!("a checked value does not fit its type in {op}")))
+            }
+            other => Self::Rejection(other),
+        }
     }
 }
 

@@ -21,10 +21,18 @@ use crate::{
     web,
 };
 use futures_util::FutureExt as _;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
-use hyper::body::Incoming;
-use std::{error::Error as _, fmt::Write as _, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
-use tessera_api_runtime::{Operation, Rejection, Response, Router, RouterBuilder, empty};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use std::{
+    error::Error as _,
+    fmt::Write as _,
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tessera_api_runtime::{Body, Operation, Rejection, Response, Router, RouterBuilder, empty};
 use tracing::{Instrument as _, debug, error, info_span};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-authentik-id");
@@ -69,15 +77,23 @@ impl Gate {
             path: request.uri().path().to_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
             user_agent: text(request.headers(), &header::USER_AGENT).unwrap_or_default().to_owned(),
-            accepts_json: text(request.headers(), &header::ACCEPT).is_some_and(|a| a.starts_with("application/json")),
+            accepts_json: accept::prefers_json(request.headers()),
             client_ip: Some(peer.ip().to_canonical()),
             shown_headers: Vec::new(),
         };
         let (id, method) = (info.id.clone(), request.method().clone());
+        let expects = request.headers().contains_key(header::EXPECT);
         let span = info_span!("request", id = %id, method = %method, path = %info.path);
-        let Answer { mut response, allow, operation } = self.answer(request, info).instrument(span.clone()).await;
+        let (parts, incoming) = request.into_parts();
+        let body = Body::new(incoming);
+        let answer = self.answer(parts, body.clone(), info).instrument(span.clone());
+        let Answer { mut response, allow, operation } = answer.await;
+        let unread = !drained(&body, expects, response.status()).await;
         let headers = response.headers_mut();
         harden(headers);
+        if unread {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Ok(value) = HeaderValue::try_from(&id) {
             headers.insert(REQUEST_ID, value);
         }
@@ -91,11 +107,11 @@ impl Gate {
         response
     }
 
-    async fn answer(&self, request: Request<Incoming>, info: RequestInfo) -> Answer {
-        if let Some(response) = self.health(&request).await.or_else(|| web::page(request.method(), request.uri())) {
+    async fn answer(&self, parts: Parts, body: Body, info: RequestInfo) -> Answer {
+        if let Some(response) = self.health(&parts).await.or_else(|| web::page(&parts.method, &parts.uri)) {
             return Answer { response, allow: None, operation: None };
         }
-        let found = self.router.find(request.method(), request.uri().path());
+        let found = self.router.find(&parts.method, parts.uri.path());
         let (allow, op) = match &found {
             Ok(found) => (found.allow.to_owned(), Some(found.op)),
             Err((Rejection::MethodNotAllowed { allow }, op)) => (allow.clone(), *op),
@@ -109,18 +125,17 @@ impl Gate {
                 Err((Rejection::UnknownPath, _)) => return Err(Rejection::UnknownPath.into()),
                 found => found,
             };
-            accept::check(op, request.headers(), request.uri())?;
-            let principal = self.principal(request.headers(), &info).await?;
+            accept::check(op, &parts.headers, &parts.uri)?;
+            let principal = self.principal(&parts.headers, &info).await?;
             let found = match (found, op) {
                 (Ok(found), _) => found,
                 (Err((rejection, _)), op) => return self.without_operation(&method, &principal, rejection, op),
             };
             let mut info = info;
             if op.is_some_and(|op| SHOWS_HEADERS.contains(&op.id)) {
-                info.shown_headers = without_credentials(request.headers());
+                info.shown_headers = without_credentials(&parts.headers);
             }
             let ctx = Arc::new(Ctx::new(Arc::clone(&self.app), principal, Some(info)));
-            let (parts, body) = request.into_parts();
             found.dispatch(Arc::clone(&self.app), ctx, parts, body).await
         });
         let outcome = run.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&panic).into()));
@@ -143,8 +158,7 @@ impl Gate {
             return Err(Error::NotAuthenticated.into());
         }
         if method == Method::OPTIONS.as_str() {
-            let place = if op.is_some_and(Operation::is_detail) { "Instance" } else { "List" };
-            return Ok(v3::options(&format!("{} {place}", op.map_or("", |op| op.resource))));
+            return Ok(v3::options(op));
         }
         Err(rejection.into())
     }
@@ -163,13 +177,13 @@ impl Gate {
     }
 
     /// `/-/health/…`: no credentials, no body (contract: authentik-core §1.9).
-    async fn health(&self, request: &Request<Incoming>) -> Option<Response> {
-        let ready = match request.uri().path() {
+    async fn health(&self, request: &Parts) -> Option<Response> {
+        let ready = match request.uri.path() {
             "/-/health/live/" => true,
             "/-/health/ready/" => self.app.db.epoch().await.is_ok(),
             _ => return None,
         };
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
             return Some(empty(405));
         }
         let mut response = empty(if ready { 200 } else { 503 });
@@ -191,6 +205,28 @@ fn without_credentials(headers: &HeaderMap) -> Vec<(String, String)> {
     let secret = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE];
     let shown = headers.iter().filter(|(name, _)| !secret.contains(name) && !name.as_str().contains("token"));
     shown.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect()
+}
+
+/// Longest rest of a body that is read and thrown away, so that the connection can go on, in bytes.
+const SHORT_REST: usize = 64 * 1024;
+/// Longest time that is waited for it.
+const REST_TIME: Duration = Duration::from_secs(1);
+
+/// Reads what an early answer left of the body; tells whether that was all of it. A client that waits
+/// for our word before it sends the body (`expects`) is not made to send it for nothing.
+async fn drained(body: &Body, expects: bool, status: StatusCode) -> bool {
+    let Some(rest) = body.take() else {
+        // Its reader saw the end, unless that is what he complains of.
+        return !matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
+    };
+    if rest.is_end_stream() {
+        return true;
+    }
+    if expects || rest.size_hint().lower() > SHORT_REST as u64 {
+        return false;
+    }
+    let read = Limited::new(rest, SHORT_REST).collect();
+    matches!(tokio::time::timeout(REST_TIME, read).await, Ok(Ok(_)))
 }
 
 /// What every answer tells browsers.

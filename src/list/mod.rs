@@ -45,6 +45,12 @@ impl OrderColumn {
     pub fn nullable(column: impl ColumnTrait) -> Self {
         Self { expression: Expr::col(column.as_column_ref()), nullable: true }
     }
+
+    /// A value that is no column of the listed table, and may be null.
+    #[must_use]
+    pub fn computed(expression: SimpleExpr) -> Self {
+        Self { expression, nullable: true }
+    }
 }
 
 /// What a caller asks of a listing.

@@ -72,6 +72,91 @@ pub fn tokens_and_accounts_are_managed() {
     assert!(good(folder.path(), &["openapi"]).starts_with("openapi: 3.0.3"));
 }
 
+/// What the API would refuse is refused before anything is opened, with the exit code of wrong usage.
+pub fn bad_arguments_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments, "");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        text
+    };
+    for blank in ["", "  "] {
+        assert!(refused(&["user", "create", blank]).contains("may not be blank"));
+    }
+    assert!(refused(&["user", "create", &"x".repeat(151)]).contains("no more than 150 characters"));
+    let identifier = |text: &str| refused(&["token", "create", "--user", "akadmin", "--identifier", text]);
+    for bad in ["", "a b", "ü", "a.b"] {
+        assert!(identifier(bad).contains("letters, digits, underscores and hyphens"), "{bad}");
+    }
+    assert!(identifier(&"x".repeat(256)).contains("no more than 255 characters"));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
+    let long = "ü".repeat(150);
+    assert!(good(folder.path(), &["user", "create", &long]).contains(&long));
+    good(folder.path(), &["token", "create", "--user", &long, "--identifier", &"x".repeat(255)]);
+}
+
+pub fn grants_are_on_objects_that_exist() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let role = good(folder.path(), &["grant", "--role", "helpers", "authentik_core.view_group"]);
+    let role = role.lines().find_map(|line| line.strip_prefix("role ")).expect("an id").to_owned();
+    let grant = |permission: &str, object: &str| {
+        run(folder.path(), &["grant", "--user", "akadmin", "--object", object, permission], "")
+    };
+    let refused = |permission: &str, object: &str| {
+        let output = grant(permission, object);
+        assert!(!output.status.success(), "{permission} {object}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(grant("authentik_core.reset_user_password", "1").status.success());
+    assert!(grant("authentik_rbac.view_role", &role).status.success());
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    for (permission, object, model) in [
+        ("authentik_core.reset_user_password", "999", "user"),
+        ("authentik_core.view_user", nobody, "user"),
+        ("authentik_core.add_user_to_group", nobody, "group"),
+        ("authentik_core.view_token_key", nobody, "token"),
+        ("authentik_rbac.view_role", nobody, "role"),
+        ("authentik_events.view_event", "7", "event"),
+    ] {
+        let expected = format!("there is no {model} with the primary key `{object}`");
+        assert!(refused(permission, object).contains(&expected), "{permission}");
+    }
+    assert!(refused("authentik_rbac.view_system_info", "1").contains("at large"));
+    assert!(refused("authentik_core.fly", "1").contains("no permission"));
+    // Taking away asks for no object.
+    let revoke = ["grant", "--revoke", "--user", "akadmin", "--object", "999", "authentik_core.view_user"];
+    assert_eq!(good(folder.path(), &revoke), "was not granted\n");
+}
+
+pub fn doctor_makes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = good(folder.path(), &["doctor"]);
+    assert!(text.contains("data/tessera.db is missing"), "{text}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
+    std::fs::write(folder.path().join("tessera.toml"), "database_url = \"sqlite:own.db\"").expect("writes");
+    assert!(bad(folder.path(), &["doctor"]).contains("TESSERA_SECRET_KEY_FILE"));
+}
+
+/// Variables of others may hold any bytes; ours are text.
+#[cfg(unix)]
+pub fn an_environment_that_is_not_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tessera"));
+        command.args(["token", "list"]).current_dir(folder.path()).env_clear();
+        command.env(name, std::ffi::OsStr::from_bytes(b"\xff")).output().expect("runs")
+    };
+    assert!(list("LC_NAME").status.success());
+    let refused = list("TESSERA_LOG");
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("TESSERA_LOG is not UTF-8"), "{text}");
+}
+
+#[cfg(not(unix))]
+pub fn an_environment_that_is_not_text() {}
+
 pub fn an_empty_master_key_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("tessera.key"), "\n").expect("writes");

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseBackend, Statement};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-tests![nothing_acknowledged_is_lost, transactions_after_a_full_disk_are_real];
+tests![nothing_acknowledged_is_lost, transactions_after_a_full_disk_are_real, what_was_refused_is_not_written];
 
 /// SQLite may grow no further; PostgreSQL ends every other connection.
 async fn damage(server: &Server) {
@@ -81,4 +81,22 @@ async fn transactions_after_a_full_disk_are_real(server: &Server) {
     assert_eq!(status, 201, "the server did not recover");
     server.admin().delete(&format!("/core/tokens/{identifier}/")).await.expect_empty(204);
     assert!(!stored(server).await.contains(&identifier));
+}
+
+/// Reads fail while writes still work (SQLite; on PostgreSQL both fail): the answer may not say that
+/// nothing happened when the change is there.
+async fn what_was_refused_is_not_written(server: &Server) {
+    let other = server.another(|_| {}).await;
+    // The caller and the settings are remembered, what else the answer needs is not.
+    other.admin().get("/core/users/me/").await.expect(200);
+    other.admin().delete("/core/tokens/none/").await.expect_missing();
+    other.app.db.read().clone().close().await.expect("closes");
+    let token = other.admin().request(Method::POST, "/core/tokens/").json(&json!({"identifier": "t"}));
+    let user = other.admin().request(Method::POST, "/core/users/").json(&json!({"username": "ann", "name": ""}));
+    let (token, user) = (token.untapped().send().await.status, user.untapped().send().await.status);
+    let again = other.stop().await.start_with(|_| {}).await.expect("starts again");
+    let tokens = again.admin().get("/core/tokens/?identifier=t").await.expect_list("identifier");
+    let users = again.admin().get("/core/users/?username=ann").await.expect_list("username");
+    assert_eq!((token == 201, user == 201), (!tokens.is_empty(), !users.is_empty()), "{token} {user}");
+    again.end().await;
 }

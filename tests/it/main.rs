@@ -48,6 +48,10 @@ fn main() -> ExitCode {
         ("cli::the_first_command_shows_the_first_secrets", cli::the_first_command_shows_the_first_secrets),
         ("cli::grants_are_given_and_taken", cli::grants_are_given_and_taken),
         ("cli::tokens_and_accounts_are_managed", cli::tokens_and_accounts_are_managed),
+        ("cli::bad_arguments_are_refused", cli::bad_arguments_are_refused),
+        ("cli::grants_are_on_objects_that_exist", cli::grants_are_on_objects_that_exist),
+        ("cli::doctor_makes_nothing", cli::doctor_makes_nothing),
+        ("cli::an_environment_that_is_not_text", cli::an_environment_that_is_not_text),
         ("cli::an_empty_master_key_is_refused", cli::an_empty_master_key_is_refused),
         ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),
     ];

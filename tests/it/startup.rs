@@ -14,6 +14,7 @@ tests![
     a_newer_database_is_refused,
     a_key_file_is_made_and_needed,
     a_key_file_among_the_data_is_refused,
+    a_named_database_file_is_as_private,
     a_damaged_bootstrap_token_is_refused,
     stopping_drains,
     a_second_server_notices_changes,
@@ -161,6 +162,42 @@ async fn a_key_file_among_the_data_is_refused(server: &Server) {
         })
         .await;
     assert!(refused.is_err(), "whoever copies the data must not get the key");
+}
+
+/// The same rules where `database_url` names the file as for the usual place.
+async fn a_named_database_file_is_as_private(server: &Server) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("own").join("file.db");
+    let url = format!("sqlite:{}", file.display());
+    let place = Place::prepared(server.place.backend()).await;
+    let beside = |config: &mut tessera::config::Config| {
+        (config.database_url, config.secret_key) = (Some(url.clone()), None);
+        config.secret_key_file = folder.path().join("own").join("tessera.key");
+    };
+    let text = place.start_with(beside).await.err().expect("refused");
+    assert!(text.contains("TESSERA_SECRET_KEY_FILE"), "{text}");
+    std::fs::remove_dir_all(folder.path().join("own")).expect("removed");
+    let elsewhere = |config: &mut tessera::config::Config| {
+        (config.database_url, config.secret_key) = (Some(url.clone()), None);
+        config.secret_key_file = folder.path().join("tessera.key");
+    };
+    let place = Place::prepared(server.place.backend()).await;
+    let other = place.start_with(elsewhere).await.expect("starts");
+    other.admin().get("/core/users/me/").await.expect(200);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&folder.path().join("own")), 0o700);
+        for entry in std::fs::read_dir(folder.path().join("own")).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        assert_eq!(mode(&folder.path().join("tessera.key")), 0o600);
+    }
+    let names = std::fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(names, 2, "the folder and the key, and nothing half-written");
+    other.end().await;
 }
 
 async fn a_damaged_bootstrap_token_is_refused(server: &Server) {

@@ -61,9 +61,16 @@ async fn schema_formats(server: &Server) {
     assert_eq!(kind(&get("", Some("*/*")).await), "yaml");
     assert_eq!(kind(&get("", Some("application/json")).await), "json");
     assert_eq!(kind(&get("", Some("application/vnd.oai.openapi")).await), "yaml");
+    // As a list with weights; where both weigh the same, it is YAML.
+    assert_eq!(kind(&get("", Some("text/html, application/json;q=0.9, */*;q=0.1")).await), "json");
+    assert_eq!(kind(&get("", Some("application/json;q=0.5, application/vnd.oai.openapi")).await), "yaml");
+    assert_eq!(kind(&get("", Some("application/json, application/*")).await), "yaml");
+    assert_eq!(kind(&get("", Some("*/*, application/json;q=0")).await), "yaml");
+    assert_eq!(kind(&get("?format=yaml", Some("application/json")).await), "yaml");
     assert_eq!(kind(&get("?lang=de", None).await), "yaml");
     get("?format=xml", None).await.expect(404);
     get("", Some("text/html")).await.expect(406);
+    get("", Some("application/json;q=0, application/vnd.oai.openapi;q=0")).await.expect(406);
 }
 
 async fn health(server: &Server) {

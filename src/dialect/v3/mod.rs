@@ -13,7 +13,9 @@ use crate::{
 use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use tessera_api::v3::models::{self, UsedByActionEnum};
-use tessera_api_runtime::{Decoder, Errors, Field, JsonFault, MalformedJson, Rejection, Response, empty, json, raw};
+use tessera_api_runtime::{
+    Decoder, Errors, Field, JsonFault, MalformedJson, Operation, Rejection, Response, empty, json, raw,
+};
 
 /// Reads values the way authentik does.
 #[derive(Debug)]
@@ -154,6 +156,8 @@ fn of_rejection(asked: Asked<'_>, rejection: Rejection) -> Response {
         Rejection::PathParameter(_) => detail(404, "Not found."),
         Rejection::Query(errors) | Rejection::Body(errors) => json(400, &errors),
         Rejection::NotAnObject(value) => json(400, &not_an_object(&value)),
+        // An error of the server's own by the time it comes here (see `Failure`).
+        Rejection::Undecodable(_) => empty(500),
     }
 }
 
@@ -163,6 +167,7 @@ fn malformed(MalformedJson { fault, line, column, offset }: MalformedJson) -> St
         JsonFault::TrailingComma => "trailing comma is not allowed",
         JsonFault::NotUtf8 => "invalid UTF-8",
         JsonFault::UnexpectedCharacter => "unexpected character",
+        JsonFault::TooDeep => "recursion limit exceeded",
     };
     format!("JSON parse error - {what}: line {line} column {column} (char {offset})")
 }
@@ -175,11 +180,36 @@ fn not_an_object(value: &Value) -> Errors {
     Map::from_iter([("non_field_errors".to_owned(), json!([text]))])
 }
 
-/// The answer to `OPTIONS`: what the path is called and what it speaks.
+/// The answer to `OPTIONS`: what the path is called and what it speaks. Collections and objects are
+/// named after their kind, everything else after the last part of its path.
 #[must_use]
-pub fn options(name: &str) -> Response {
+pub fn options(op: Option<&Operation>) -> Response {
+    let (name, description) = op.map(title).unwrap_or_default();
     json(
         200,
-        &json!({"name": name, "description": "", "renders": ["application/json"], "parses": ["application/json"]}),
+        &json!({
+            "name": name, "description": description, "renders": ["application/json"], "parses": ["application/json"],
+        }),
     )
+}
+
+fn title(op: &Operation) -> (String, String) {
+    let mut parts = op.path.rsplit('/').filter(|part| !part.is_empty());
+    let last = parts.next().unwrap_or_default();
+    let (kind, place) = match last {
+        parameter if parameter.starts_with('{') => (parts.next().unwrap_or_default(), "Instance"),
+        collection if collection == op.resource => (collection, "List"),
+        other => return (capitalised(&other.replace('_', " ")), String::new()),
+    };
+    let kind = match kind.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => kind.strip_suffix('s').unwrap_or(kind).to_owned(),
+    };
+    let kind = kind.split('_').map(capitalised).collect::<Vec<_>>().join(" ");
+    (format!("{kind} {place}"), format!("{kind} viewset"))
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -10,3 +10,4 @@ pub mod service;
 pub mod store;
 
 pub use entity::{ActiveModel, Column, Entity, Model};
+pub use store::Holder;

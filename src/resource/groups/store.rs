@@ -84,6 +84,9 @@ fn order_column(name: &str) -> Option<OrderColumn> {
         "name" => OrderColumn::of(Column::Name),
         "is_superuser" => OrderColumn::of(Column::IsSuperuser),
         "parent" => OrderColumn::nullable(Column::ParentId),
+        "parent__name" => OrderColumn::computed(Expr::cust(
+            "(SELECT parents.name FROM groups AS parents WHERE parents.id = groups.parent_id)",
+        )),
         _ => return None,
     })
 }

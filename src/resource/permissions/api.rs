@@ -9,19 +9,17 @@ use crate::{
     app::App,
     ctx::Ctx,
     dialect::{Failure, v3},
-    error::{Error, FieldErrors, Problem, Result},
+    error::{Error, Result},
     list::ListRequest,
     resource::{
         grants::{
-            self,
+            self, Holder,
             catalogue::{self, Permission},
-            store::Holder,
         },
-        users,
+        groups, users,
     },
 };
 use tessera_api::v3::{apis::permissions::*, models};
-use uuid::Uuid;
 
 fn to_model(permission: &Permission) -> models::Permission {
     models::Permission {
@@ -129,28 +127,6 @@ fn unwanted(body: models::PatchedPermissionAssignRequest) -> Result<Wanted> {
     Ok(Wanted { permissions, model: model.map(|m| m.as_str().to_owned()), object_pk })
 }
 
-/// Which permissions a role and an account hold themselves, globally, where the caller asks.
-async fn held(ctx: &Ctx, role: Option<&str>, user: Option<i32>) -> Result<Vec<Vec<String>>> {
-    let db = ctx.app.db.read();
-    let (mut held, mut errors) = (Vec::new(), FieldErrors::default());
-    if let Some(role) = role {
-        match role.parse::<Uuid>() {
-            Ok(id) if !grants::store::roles(db, &[id]).await?.is_empty() => {
-                held.push(grants::store::global_of(db, Holder::Role(id)).await?);
-            }
-            _ => errors.add("role", Problem::NoSuchChoice),
-        }
-    }
-    if let Some(id) = user {
-        match users::store::by_id(db, id).await? {
-            Some(user) => held.push(grants::store::global_of(db, Holder::User(user.id)).await?),
-            None => errors.add("user", Problem::NoSuchChoice),
-        }
-    }
-    errors.finish()?;
-    Ok(held)
-}
-
 impl Permissions for App {
     async fn rbac_permissions_list(
         &self,
@@ -159,7 +135,7 @@ impl Permissions for App {
     ) -> Result<RbacPermissionsListResponse, Failure> {
         let request =
             ListRequest::new(q.page.as_deref(), q.page_size.as_deref(), q.ordering.as_deref(), q.search.as_deref())?;
-        let held = held(ctx, q.role.as_deref(), q.user).await?;
+        let held = holders::held(ctx, q.role.as_deref(), q.user).await?;
         let equal = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         let mut found: Vec<&Permission> = catalogue::all()
             .iter()
@@ -216,7 +192,7 @@ impl Permissions for App {
         let asked = Asked::new(q.model.as_ref().map_or("", |m| m.as_str()), q.object_pk);
         let db = self.db.read();
         let (page, mut held) = holders::of_users(db, &ctx.principal, &request, &asked).await?;
-        let superusers = super::super::groups::hierarchy::superusers(db).await?;
+        let superusers = groups::hierarchy::superusers(db).await?;
         let (pagination, results) = v3::page(page.map(|user| models::UserAssignedObjectPermission {
             pk: user.id,
             permissions: user_grants(held.remove(&user.id)),

@@ -2,12 +2,13 @@
 
 use crate::{
     access::Principal,
+    ctx::Ctx,
     db::MANY,
-    error::Result,
+    error::{FieldErrors, Problem, Result},
     list::{ListRequest, Page},
     resource::{
         grants::{
-            self,
+            self, Holder,
             catalogue::{self, Model},
             roles::role,
         },
@@ -132,4 +133,29 @@ fn select(holder: grants::Column, asked: &Asked) -> SelectStatement {
 async fn on_objects(db: &impl ConnectionTrait, whose: Condition) -> Result<Vec<grants::Model>> {
     let on_objects = whose.add(grants::Column::ObjectPk.is_not_null());
     Ok(grants::Entity::find().filter(on_objects).order_by_asc(grants::Column::Id).all(db).await?)
+}
+
+/// Which permissions a role and an account hold themselves, globally, where the caller asks.
+///
+/// # Errors
+/// [`Error::Invalid`] for a role or an account that does not exist.
+pub async fn held(ctx: &Ctx, role: Option<&str>, user: Option<i32>) -> Result<Vec<Vec<String>>> {
+    let db = ctx.app.db.read();
+    let (mut held, mut errors) = (Vec::new(), FieldErrors::default());
+    if let Some(role) = role {
+        match role.parse::<Uuid>() {
+            Ok(id) if !grants::store::roles(db, &[id]).await?.is_empty() => {
+                held.push(grants::store::global_of(db, Holder::Role(id)).await?);
+            }
+            _ => errors.add("role", Problem::NoSuchChoice),
+        }
+    }
+    if let Some(id) = user {
+        match users::store::by_id(db, id).await? {
+            Some(user) => held.push(grants::store::global_of(db, Holder::User(user.id)).await?),
+            None => errors.add("user", Problem::NoSuchChoice),
+        }
+    }
+    errors.finish()?;
+    Ok(held)
 }

@@ -1,4 +1,7 @@
 //! `core/tokens` of api/v3.yaml: convert in, call the service, convert out.
+//!
+//! What the answer to a change needs beyond what the service gives is asked for before the change: after
+//! it, nothing may fail any more.
 
 use super::{
     entity::Intent,
@@ -59,10 +62,6 @@ fn to_model(app: &App, superusers: &HashSet<Uuid>, with_groups: bool, row: Token
     }
 }
 
-async fn shown(ctx: &Ctx, row: TokenView) -> Result<models::Token, Failure> {
-    Ok(to_model(&ctx.app, &*ctx.app.superuser_groups().await?, true, row))
-}
-
 impl Tokens for App {
     async fn core_tokens_list(&self, ctx: &Ctx, q: CoreTokensListQuery) -> Result<CoreTokensListResponse, Failure> {
         let request =
@@ -99,7 +98,9 @@ impl Tokens for App {
             managed,
             key: None,
         };
-        Ok(CoreTokensCreateResponse::Status201(shown(ctx, service::create(ctx, new).await?).await?))
+        let superusers = self.superuser_groups().await?;
+        let row = service::create(ctx, new).await?;
+        Ok(CoreTokensCreateResponse::Status201(to_model(self, &superusers, true, row)))
     }
 
     async fn core_tokens_retrieve(
@@ -130,8 +131,9 @@ impl Tokens for App {
             expiring,
             managed,
         };
+        let superusers = self.superuser_groups().await?;
         let row = service::update(ctx, &path.identifier, change).await?;
-        Ok(CoreTokensUpdateResponse::Status200(shown(ctx, row).await?))
+        Ok(CoreTokensUpdateResponse::Status200(to_model(self, &superusers, true, row)))
     }
 
     async fn core_tokens_partial_update(
@@ -150,8 +152,9 @@ impl Tokens for App {
             expiring,
             managed,
         };
+        let superusers = self.superuser_groups().await?;
         let row = service::update(ctx, &path.identifier, change).await?;
-        Ok(CoreTokensPartialUpdateResponse::Status200(shown(ctx, row).await?))
+        Ok(CoreTokensPartialUpdateResponse::Status200(to_model(self, &superusers, true, row)))
     }
 
     async fn core_tokens_destroy(

@@ -86,12 +86,29 @@ pub struct TokenFilter {
     pub managed: Option<String>,
 }
 
-/// Tokens that exist for this caller: their own, for superusers all. No grant opens others'.
-fn visible(principal: &Principal) -> Select<Entity> {
+/// Whose tokens exist for a caller.
+#[derive(Clone, Copy)]
+enum Whose {
+    Everybodys,
+    Only(i32),
+    Nobodys,
+}
+
+/// Their own, for superusers all. No grant opens others'.
+fn whose(principal: &Principal) -> Whose {
     match principal {
-        _ if principal.is_superuser() => Entity::find(),
-        Principal::Account(account) => Entity::find().filter(Column::UserId.eq(account.id)),
-        Principal::Anonymous | Principal::System => Entity::find().filter(Expr::val(false)),
+        _ if principal.is_superuser() => Whose::Everybodys,
+        Principal::Account(account) => Whose::Only(account.id),
+        Principal::Anonymous | Principal::System => Whose::Nobodys,
+    }
+}
+
+/// Tokens that exist for this caller.
+fn visible(principal: &Principal) -> Select<Entity> {
+    match whose(principal) {
+        Whose::Everybodys => Entity::find(),
+        Whose::Only(owner) => Entity::find().filter(Column::UserId.eq(owner)),
+        Whose::Nobodys => Entity::find().filter(Expr::val(false)),
     }
 }
 
@@ -162,11 +179,11 @@ pub async fn list(
 /// # Errors
 /// [`Error::NotFound`]; otherwise when the database is away.
 pub async fn view(db: &impl ConnectionTrait, principal: &Principal, identifier: &str) -> Result<TokenView> {
-    // The same condition as `visible`, in the text.
-    let (all, own) = match principal {
-        Principal::System => (true, 0),
-        Principal::Account(account) => (account.superuser, account.id),
-        Principal::Anonymous => return Err(Error::NotFound),
+    // What `visible` adds to a query, as values of the prepared text; no account has the id 0.
+    let (all, own) = match whose(principal) {
+        Whose::Everybodys => (true, 0),
+        Whose::Only(owner) => (false, owner),
+        Whose::Nobodys => return Err(Error::NotFound),
     };
     let backend = db.get_database_backend();
     let values = [identifier.into(), all.into(), own.into()];
@@ -203,6 +220,14 @@ pub async fn named(db: &impl ConnectionTrait, identifier: Option<&str>, managed:
     }
     let any = same.into_iter().fold(Condition::any(), Condition::add);
     Ok(Entity::find().filter(any).all(db).await?)
+}
+
+/// A token, whoever asks.
+///
+/// # Errors
+/// When the database is away.
+pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id).one(db).await?)
 }
 
 /// The token with this key, or with this former key, and its owner.

@@ -1,4 +1,7 @@
 //! `core/users` of api/v3.yaml: convert in, call the service, convert out.
+//!
+//! What the answer to a change needs beyond what the service gives is asked for before the change: after
+//! it, nothing may fail any more.
 
 use super::{
     avatar,
@@ -111,10 +114,6 @@ fn self_to_model(app: &App, me: Myself) -> models::UserSelf {
     }
 }
 
-async fn shown(ctx: &Ctx, user: UserView) -> Result<models::User, Failure> {
-    Ok(to_model(&ctx.app, &*ctx.app.superuser_groups().await?, true, user))
-}
-
 impl Users for App {
     async fn core_users_list(&self, ctx: &Ctx, q: CoreUsersListQuery) -> Result<CoreUsersListResponse, Failure> {
         let request =
@@ -158,7 +157,9 @@ impl Users for App {
             path,
             kind: r_type.map(Into::into),
         };
-        Ok(CoreUsersCreateResponse::Status201(shown(ctx, service::create(ctx, new).await?).await?))
+        let superusers = self.superuser_groups().await?;
+        let user = service::create(ctx, new).await?;
+        Ok(CoreUsersCreateResponse::Status201(to_model(self, &superusers, true, user)))
     }
 
     async fn core_users_retrieve(
@@ -166,7 +167,9 @@ impl Users for App {
         ctx: &Ctx,
         path: CoreUsersRetrievePath,
     ) -> Result<CoreUsersRetrieveResponse, Failure> {
-        Ok(CoreUsersRetrieveResponse::Status200(shown(ctx, service::view(ctx, path.id).await?).await?))
+        let superusers = self.superuser_groups().await?;
+        let user = service::view(ctx, path.id).await?;
+        Ok(CoreUsersRetrieveResponse::Status200(to_model(self, &superusers, true, user)))
     }
 
     async fn core_users_update(
@@ -198,8 +201,9 @@ impl Users for App {
             path: folder,
             kind: r_type.map(Into::into),
         };
+        let superusers = self.superuser_groups().await?;
         let user = service::update(ctx, path.id, change).await?;
-        Ok(CoreUsersUpdateResponse::Status200(shown(ctx, user).await?))
+        Ok(CoreUsersUpdateResponse::Status200(to_model(self, &superusers, true, user)))
     }
 
     async fn core_users_partial_update(
@@ -230,8 +234,9 @@ impl Users for App {
             path: folder,
             kind: r_type.map(Into::into),
         };
+        let superusers = self.superuser_groups().await?;
         let user = service::update(ctx, path.id, change).await?;
-        Ok(CoreUsersPartialUpdateResponse::Status200(shown(ctx, user).await?))
+        Ok(CoreUsersPartialUpdateResponse::Status200(to_model(self, &superusers, true, user)))
     }
 
     async fn core_users_destroy(

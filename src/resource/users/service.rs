@@ -27,7 +27,6 @@ use crate::{
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, IntoActiveModel as _};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// An account to be made.
@@ -341,17 +340,29 @@ pub async fn hash_password(ctx: &Ctx, password: Option<PlainSecret>) -> Result<P
         .map_err(Error::internal)
 }
 
-/// Attributes of an account over those of its groups, by name of the group (contract §2.3).
+/// Attributes of an account over those of its groups and everything above them, by name of the group
+/// (contract §2.3).
 ///
 /// # Errors
 /// When the database is away.
 pub async fn merged_attributes(db: &impl ConnectionTrait, user: &Model) -> Result<Map<String, Value>> {
-    let mut merged = Map::new();
-    for group in store::groups_of(db, user.id).await? {
-        merge(&mut merged, group.attributes);
+    Ok(merged(&reaching(db, user.id).await?, user))
+}
+
+/// The groups of an account and their ancestors, by name.
+async fn reaching(db: &impl ConnectionTrait, user: i32) -> Result<Vec<groups::Model>> {
+    let mut groups = groups::hierarchy::with_ancestors(db, user).await?;
+    // Here, because databases differ in how they order text.
+    groups.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(groups)
+}
+
+fn merged(groups: &[groups::Model], user: &Model) -> Map<String, Value> {
+    let mut all = Map::new();
+    for attributes in groups.iter().map(|group| &group.attributes).chain([&user.attributes]) {
+        merge(&mut all, attributes.clone());
     }
-    merge(&mut merged, user.attributes.clone());
-    Ok(merged)
+    all
 }
 
 /// Later values win; objects are merged key by key.
@@ -395,9 +406,8 @@ pub async fn myself(ctx: &Ctx) -> Result<Myself> {
     let account = ctx.principal.require_account()?;
     let db = ctx.app.db.read();
     let user = store::by_id(db, account.id).await?.ok_or(Error::InvalidCredentials)?;
-    let names: BTreeMap<String, Uuid> =
-        groups::hierarchy::with_ancestors(db, account.id).await?.into_iter().map(|g| (g.name, g.id)).collect();
-    let settings = match merged_attributes(db, &user).await?.remove("settings") {
+    let groups = reaching(db, account.id).await?;
+    let settings = match merged(&groups, &user).remove("settings") {
         Some(Value::Object(settings)) => settings,
         _ => Map::new(),
     };
@@ -405,7 +415,7 @@ pub async fn myself(ctx: &Ctx) -> Result<Myself> {
     let system_permissions = code::SYSTEM.iter().filter(|name| held(name)).map(|name| (*name).to_owned()).collect();
     Ok(Myself {
         superuser: account.superuser,
-        groups: names.into_iter().map(|(name, id)| (id, name)).collect(),
+        groups: groups.into_iter().map(|group| (group.id, group.name)).collect(),
         user,
         settings,
         system_permissions,

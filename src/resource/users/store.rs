@@ -253,23 +253,6 @@ fn taken(error: DbErr) -> Error {
     }
 }
 
-/// Groups that an account is a direct member of, by name.
-///
-/// # Errors
-/// When the database is away.
-pub async fn groups_of(db: &impl ConnectionTrait, user: i32) -> Result<Vec<groups::Model>> {
-    let direct = Query::select()
-        .column(membership::Column::GroupId)
-        .from(membership::Entity)
-        .and_where(membership::Column::UserId.eq(user))
-        .to_owned();
-    Ok(groups::Entity::find()
-        .filter(groups::Column::Id.in_subquery(direct))
-        .order_by_asc(groups::Column::Name)
-        .all(db)
-        .await?)
-}
-
 /// Replaces the groups of an account.
 ///
 /// # Errors

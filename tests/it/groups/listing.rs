@@ -63,6 +63,19 @@ async fn search_and_ordering(server: &Server) {
     assert_eq!(listed(&admin, "search=zzz").await.len(), 0);
     assert_eq!(listed(&admin, "ordering=-name").await, ["red", "blue", "Empty"]);
     assert_eq!(listed(&admin, "ordering=is_superuser,-name").await, ["red", "Empty", "blue"]);
+    let zoo = server.group("zoo", json!({})).await;
+    let ape = server.group("ape", json!({})).await;
+    for (name, parent) in [("in-zoo", &zoo), ("in-ape", &ape)] {
+        server.group(name, json!({"parent": parent})).await;
+    }
+    let by_parent = listed(&admin, "ordering=parent__name,name").await;
+    assert_eq!(by_parent, ["in-ape", "in-zoo", "Empty", "ape", "blue", "red", "zoo"]);
+    let descending = listed(&admin, "ordering=-parent__name,-name&page_size=100").await;
+    assert_eq!(descending, ["zoo", "red", "blue", "ape", "Empty", "in-zoo", "in-ape"]);
+    for name in ["zoo", "ape", "in-zoo", "in-ape"] {
+        let found = admin.get(&format!("/core/groups/?name={name}")).await.expect_list("pk");
+        admin.delete(&format!("/core/groups/{}/", found[0])).await.expect_empty(204);
+    }
     for unknown in ["num_pk", "users", "users_obj", "parent_name", "roles", "x"] {
         assert_eq!(listed(&admin, &format!("ordering={unknown}")).await, ["Empty", "blue", "red"], "{unknown}");
     }

@@ -16,6 +16,7 @@ tests![
     formats,
     broken_requests,
     large_heads,
+    early_answers_close_the_connection,
     keep_alive_and_pipelining,
 ];
 
@@ -125,19 +126,23 @@ async fn head(server: &Server) {
 
 async fn options(server: &Server) {
     let admin = server.admin();
-    for (path, allow) in [
-        ("/core/tokens/", "DELETE GET"),
-        ("/core/tokens/authentik-bootstrap-token/", "GET PUT"),
-        ("/core/users/me/", "GET"),
-        ("/core/tokens/authentik-bootstrap-token/set_key/", "POST"),
+    for (path, allow, name, description) in [
+        ("/core/tokens/", "GET POST", "Token List", "Token viewset"),
+        ("/core/tokens/authentik-bootstrap-token/", "GET PUT", "Token Instance", "Token viewset"),
+        ("/core/users/", "GET POST", "User List", "User viewset"),
+        ("/core/groups/00000000-0000-4000-8000-000000000000/", "GET", "Group Instance", "Group viewset"),
+        ("/core/users/me/", "GET", "Me", ""),
+        ("/core/tokens/authentik-bootstrap-token/set_key/", "POST", "Set key", ""),
+        ("/admin/version/", "GET", "Version", ""),
     ] {
         let answer = admin.request(Method::OPTIONS, path).send().await;
         let body = answer.expect(200);
         let keys: Vec<&String> = body.as_object().expect("an object").keys().collect();
         assert_eq!(keys, ["name", "description", "renders", "parses"]);
+        assert_eq!((&body["name"], &body["description"]), (&json!(name), &json!(description)), "{path}");
         let got = answer.header("allow").unwrap_or_default();
         assert!(got.contains("OPTIONS"), "{path}: {got}");
-        for method in allow.split(' ').filter(|m| *m != "DELETE") {
+        for method in allow.split(' ') {
             assert!(got.contains(method), "{path}: {got}");
         }
         assert!(answer.header("access-control-allow-origin").is_none());
@@ -214,6 +219,34 @@ async fn large_heads(server: &Server) {
     assert!(matches!(answer.status, 200 | 400 | 414), "{}", answer.status);
     let filters = "type=internal&".repeat(2000);
     admin.get(&format!("/core/users/?{filters}")).await.expect(200);
+}
+
+/// Whoever is answered before the body has arrived is told that the connection ends.
+async fn early_answers_close_the_connection(server: &Server) {
+    let ask = async |path: &str, key: &str, length: usize, body: &str| {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        );
+        raw(server.address(), request.as_bytes(), Duration::from_secs(1)).await.to_lowercase()
+    };
+    for (path, key, status) in [
+        ("/api/v3/core/tokens/", "wrong", 403),
+        ("/api/v3/nothing/", BOOTSTRAP_TOKEN, 404),
+        ("/api/v3/core/tokens/none/set_key/", BOOTSTRAP_TOKEN, 404),
+        ("/api/v3/core/users/me/", BOOTSTRAP_TOKEN, 405),
+        ("/api/v3/core/tokens/", BOOTSTRAP_TOKEN, 413),
+    ] {
+        let answer = ask(path, key, 2_000_000, "{").await;
+        assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{path}: {answer}");
+        assert!(answer.contains("connection: close\r\n"), "{path}: {answer}");
+    }
+    // A short body, or one that has been read, costs no connection.
+    let answer = ask("/api/v3/core/tokens/", "wrong", 2, "{}").await;
+    assert!(answer.starts_with("http/1.1 403 ") && !answer.contains("connection: close"), "{answer}");
+    let long = format!("{{{}}}", " ".repeat(20_000));
+    let answer = ask("/api/v3/core/tokens/", BOOTSTRAP_TOKEN, long.len(), &long).await;
+    assert!(answer.starts_with("http/1.1 400 ") && !answer.contains("connection: close"), "{answer}");
 }
 
 async fn keep_alive_and_pipelining(server: &Server) {

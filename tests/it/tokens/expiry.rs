@@ -88,9 +88,16 @@ async fn limits_come_from_attributes(server: &Server) {
     let admin = server.admin();
     let limit = |text: &str| json!({"goauthentik.io/user/token-maximum-lifetime": text});
     let group = server.group("long-lived", json!({"attributes": limit("days=10")})).await;
+    let below = server.group("below", json!({"parent": group})).await;
+    let shorter = server.group("a-shorter", json!({"parent": group, "attributes": limit("days=3")})).await;
+    let last = server.group("z-last", json!({"parent": group, "attributes": limit("days=3")})).await;
     let cases = [
         ("own", json!({"attributes": limit("days=2")}), "2026-01-04 03:04:05.678901+00:00"),
         ("grouped", json!({"groups": [group]}), "2026-01-12 03:04:05.678901+00:00"),
+        ("inherited", json!({"groups": [below]}), "2026-01-12 03:04:05.678901+00:00"),
+        // The last by name decides, whether it is above or below.
+        ("overruled", json!({"groups": [shorter]}), "2026-01-12 03:04:05.678901+00:00"),
+        ("overruling", json!({"groups": [last]}), "2026-01-05 03:04:05.678901+00:00"),
         (
             "both",
             json!({"groups": [group], "attributes": limit("hours=3;minutes=1")}),

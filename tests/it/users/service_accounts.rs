@@ -75,12 +75,20 @@ async fn identifiers(server: &Server) {
         ("a_b-c", "service-account-a_b-c-password"),
         ("x@y.z!", "service-account-xyz-password"),
         ("two  words", "service-account-two-words-password"),
+        ("Ünï x", "service-account-uni-x-password"),
+        ("!", "service-account-password"),
     ] {
         server.admin().post(PATH, &json!({"name": name})).await.expect(200);
         server.admin().get(&format!("/core/tokens/{identifier}/")).await.expect(200);
     }
     let made = server.admin().post(PATH, &json!({"name": 42})).await.expect(200);
     assert_eq!(made["username"], "42");
+    // As long as a name may be, and longer still in the form that counts: cut, and found under it.
+    let long = server.admin().post(PATH, &json!({"name": "㎯".repeat(150)})).await.expect(200);
+    let tokens = server.admin().get("/core/tokens/?search=rads2rads2").await.expect(200);
+    let found = &tokens["results"][0];
+    assert_eq!(found["user"], long["user_pk"]);
+    assert_eq!(found["identifier"].as_str().map(str::len), Some(255));
 }
 
 async fn names_are_taken_once(server: &Server) {

@@ -4,8 +4,30 @@ use crate::{Application, Decoder, Errors, Model, Operation, Rejection, Request};
 use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use serde_json::{Map, Value, error::Category};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// A request body that can be taken once: by the operation that reads it, or else, after an answer that
+/// did not need it, by the server, which must know whether the connection can go on.
+#[derive(Debug, Clone)]
+pub struct Body(Arc<Mutex<Option<Incoming>>>);
+
+impl Body {
+    #[must_use]
+    pub fn new(body: Incoming) -> Self {
+        Self(Arc::new(Mutex::new(Some(body))))
+    }
+
+    /// The body; `None` when it was taken before.
+    #[must_use]
+    pub fn take(&self) -> Option<Incoming> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
 
 /// Bounds on a request body.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +56,8 @@ pub enum JsonFault {
     TrailingComma,
     NotUtf8,
     UnexpectedCharacter,
+    /// More levels than the parser goes down.
+    TooDeep,
 }
 
 impl MalformedJson {
@@ -41,6 +65,7 @@ impl MalformedJson {
         let fault = match error.classify() {
             Category::Eof => JsonFault::UnexpectedEnd,
             _ if error.to_string().starts_with("trailing comma") => JsonFault::TrailingComma,
+            _ if error.to_string().starts_with("recursion limit") => JsonFault::TooDeep,
             _ => JsonFault::UnexpectedCharacter,
         };
         let line_start: usize =
@@ -86,10 +111,8 @@ pub async fn read_model<A: Application, T: Model>(
     let value = if body.is_empty() { Value::Object(Map::new()) } else { parse(&body)? };
     let Value::Object(map) = value else { return Err(Rejection::NotAnObject(value)) };
     let map = check(app.decoder(op), T::FIELDS, map).map_err(Rejection::Body)?;
-    serde_json::from_value(Value::Object(map)).map_err(|_| {
-        // The decoder let a value through that the type refuses: it is the body's fault all the same.
-        Rejection::NotAnObject(Value::Null)
-    })
+    // Not the error itself: it may quote the value, which may be a credential.
+    serde_json::from_value(Value::Object(map)).map_err(|_| Rejection::Undecodable(op.id))
 }
 
 fn parse(body: &[u8]) -> Result<Value, Rejection> {
@@ -133,7 +156,8 @@ async fn read_bytes(limits: Limits, op: &Operation, request: Request) -> Result<
     if declared.is_some_and(|n| n > limits.body_bytes as u64) {
         return Err(Rejection::PayloadTooLarge);
     }
-    let collected = Limited::new(request.body, limits.body_bytes).collect();
+    let Some(body) = request.body.take() else { return Err(Rejection::BrokenBody) };
+    let collected = Limited::new(body, limits.body_bytes).collect();
     match tokio::time::timeout(limits.body_time, collected).await {
         Err(_) => Err(Rejection::BodyTimeout),
         Ok(Ok(body)) => Ok(body.to_bytes()),

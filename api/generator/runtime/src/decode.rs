@@ -48,7 +48,7 @@ pub fn query<T: DeserializeOwned>(decoder: &dyn Decoder, op: &'static Operation,
     if !errors.is_empty() {
         return Err(Rejection::Query(errors));
     }
-    serde_json::from_value(Value::Object(good)).map_err(|_| Rejection::Query(Errors::new()))
+    serde_json::from_value(Value::Object(good)).map_err(|_| Rejection::Undecodable(op.id))
 }
 
 /// Decodes one path parameter.

@@ -13,7 +13,7 @@ mod response;
 mod route;
 mod time;
 
-pub use body::{JsonFault, Limits, MalformedJson, read_model};
+pub use body::{Body, JsonFault, Limits, MalformedJson, read_model};
 pub use decode::{Decoder, path_parameter, query};
 pub use field::{Field, Kind, Model};
 pub use operation::{Access, Operation, Security};
@@ -55,6 +55,9 @@ pub enum Rejection {
     Body(Errors),
     /// The body is JSON, but not an object.
     NotAnObject(Value),
+    /// The dialect let a value through that the generated type of this operation refuses: our fault,
+    /// not the caller's.
+    Undecodable(&'static str),
 }
 
 /// Stands in a `Debug` output where a credential would be.

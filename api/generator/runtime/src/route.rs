@@ -2,9 +2,8 @@
 //!
 //! The two steps are apart because the gate must know the operation before it authenticates.
 
-use crate::{Decoder, Limits, Operation, Rejection, Response};
+use crate::{Body, Decoder, Limits, Operation, Rejection, Response};
 use http::{Method, request::Parts};
-use hyper::body::Incoming;
 use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -35,7 +34,7 @@ pub struct Request {
     pub parts: Parts,
     /// Path parameters by name, percent-decoded.
     pub params: Vec<(String, String)>,
-    pub body: Incoming,
+    pub body: Body,
 }
 
 type Handler<A> =
@@ -131,7 +130,7 @@ impl<A: Application> Found<'_, A> {
         app: Arc<A>,
         ctx: Arc<A::Ctx>,
         parts: Parts,
-        body: Incoming,
+        body: Body,
     ) -> BoxFuture<Result<Response, A::Error>> {
         (self.run)(app, ctx, Request { parts, params: self.params, body })
     }

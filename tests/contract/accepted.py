@@ -100,6 +100,7 @@ def as_it_is(value):
 READ = {
     "char": char, "slug": char, "email": email, "boolean": boolean, "integer": integer, "pk": pk, "pk-uuid": pk_uuid,
     "uuid": pk_uuid, "datetime": moment, "pk-name": as_it_is, "pk-username": as_it_is, "text": as_it_is,
+    "duration-text": char, "ip": email, "natural": integer, "json": as_it_is, "list": as_it_is,
     "choice": as_it_is, "multichoice": as_it_is, "dict": as_it_is, "boolean-word": as_it_is,
 }
 # Keys that may be null are so when they are empty text.
@@ -261,6 +262,14 @@ class Document:
             # No body at all counts as an empty object.
             broken += self.value(schema, json.loads(body) if body else {}, "body")
         return broken
+
+
+def has_free_property(document, path, method):
+    """Whether a property of the body may hold anything."""
+    document = Document(document)
+    operation = document.raw["paths"][path][method.lower()]
+    schema = document.flat(document.resolve(operation["requestBody"])["content"]["application/json"]["schema"])
+    return any(not UNDERSTOOD & set(document.flat(p)) for p in schema.get("properties", {}).values())
 
 
 def judge(document, path, method, url, body):

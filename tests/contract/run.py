@@ -35,7 +35,6 @@ class Client:
 
 def seed(client):
     """Something of every kind, with links between them; returns keys of it, and what the passes stand on."""
-    paths = client.call("GET", "/schema/?format=json")["paths"]
     me = client.call("GET", "/core/users/me/")["user"]
     post = lambda to, /, **body: client.call("POST", to, body)
     admins = me["groups"][0]["pk"]
@@ -51,13 +50,15 @@ def seed(client):
         post("/core/tokens/", identifier=f"login-{n}", user=user["pk"], intent="app_password", expiring=n % 2 == 0)
     client.call("POST", "/core/tokens/api-0/set_key/", {"key": PLAIN_KEY})
     post("/core/users/service_account/", name="robot", create_group=True)
-    # Families that a server may not have yet.
-    if "/rbac/roles/" in paths:
-        post("/rbac/roles/", name="readers")
-    if "/events/events/" in paths:
-        post("/events/events/", action="custom_contract", app="contract", context={"by": "the contract suite"})
+    roles = [post("/rbac/roles/", name=name)["pk"] for name in ("readers", "writers")]
+    events = [post("/events/events/", action="login", app="contract", context={"by": "the contract suite"})["pk"]
+              for _ in range(5)]
+    view_users = {"permissions": ["view_user"], "model": "authentik_core.user"}
+    grants = [post(f"/rbac/permissions/assigned_by_{kind}/{holder}/assign/", **view_users, object_pk=str(user["pk"]))[0]["id"]
+              for user in users for kind, holder in (("roles", roles[0]), ("users", users[2]["pk"]))]
     # By parameter of a path, since a generated key finds nothing.
-    known = {"id": [me["pk"], *(u["pk"] for u in users)], "group_uuid": [admins, top["pk"], middle["pk"], spare["pk"]],
+    known = {"id": [me["pk"], *(u["pk"] for u in users), *map(int, grants)], "uuid": roles, "event_uuid": events,
+             "group_uuid": [admins, top["pk"], middle["pk"], spare["pk"]],
              "identifier": [f"{kind}-{n}" for kind in ("api", "login") for n in range(len(users))]}
     return known, {
         # Parameter of a path: what the pass stands on, and what is hit in its place.

@@ -68,6 +68,15 @@ impl<T> Remembered<T> {
     }
 }
 
+/// What an account on the wire depends on beside its row. Asked for before a write: afterwards a failure
+/// could no longer be answered truly.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Groups whose members are superusers.
+    pub superuser_groups: Arc<HashSet<Uuid>>,
+    pub settings: Arc<Settings>,
+}
+
 /// The assembled server.
 pub struct App {
     pub config: Config,
@@ -130,11 +139,19 @@ impl App {
         self.settings.get(&self.generation, crate::resource::settings::load(self.db.read())).await
     }
 
+    /// What is needed to show accounts.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn shown(&self) -> Result<Shown> {
+        Ok(Shown { superuser_groups: self.superuser_groups().await?, settings: self.settings().await? })
+    }
+
     /// Groups whose members are superusers: those with the flag, and all below them.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn superuser_groups(&self) -> Result<Arc<HashSet<Uuid>>> {
+    async fn superuser_groups(&self) -> Result<Arc<HashSet<Uuid>>> {
         self.superuser_groups
             .get(&self.generation, crate::resource::groups::hierarchy::superuser_groups(self.db.read()))
             .await

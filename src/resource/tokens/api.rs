@@ -11,7 +11,7 @@ use super::{
     usage,
 };
 use crate::{
-    app::App,
+    app::{App, Shown},
     ctx::Ctx,
     dialect::{Failure, v3},
     error::Error,
@@ -19,12 +19,10 @@ use crate::{
     resource::users,
     secret::PlainSecret,
 };
-use std::collections::HashSet;
 use tessera_api::v3::{
     apis::tokens::*,
     models::{self, IntentEnum},
 };
-use uuid::Uuid;
 
 impl From<IntentEnum> for Intent {
     fn from(intent: IntentEnum) -> Self {
@@ -48,14 +46,14 @@ impl From<Intent> for IntentEnum {
     }
 }
 
-fn to_model(app: &App, superusers: &HashSet<Uuid>, with_groups: bool, row: TokenView) -> models::Token {
+fn to_model(app: &App, shown: &Shown, with_groups: bool, row: TokenView) -> models::Token {
     models::Token {
         pk: row.id,
         managed: row.managed,
         identifier: row.identifier,
         intent: row.intent.into(),
         user: row.user.id,
-        user_obj: users::to_model(app, superusers, with_groups, row.user),
+        user_obj: users::to_model(app, shown, with_groups, row.user),
         description: row.description,
         expires: row.expires.map(Into::into),
         expiring: row.expiring,
@@ -76,9 +74,9 @@ impl Tokens for App {
             managed: q.managed,
         };
         let page = service::list(ctx, &request, filter).await?;
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let with_groups = q.include_groups.unwrap_or(true);
-        let (pagination, results) = v3::page(page.map(|row| to_model(self, &superusers, with_groups, row)));
+        let (pagination, results) = v3::page(page.map(|row| to_model(self, &shown, with_groups, row)));
         Ok(CoreTokensListResponse::Status200(models::PaginatedTokenList { pagination, results }))
     }
 
@@ -98,9 +96,9 @@ impl Tokens for App {
             managed,
             key: None,
         };
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let row = service::create(ctx, new).await?;
-        Ok(CoreTokensCreateResponse::Status201(to_model(self, &superusers, true, row)))
+        Ok(CoreTokensCreateResponse::Status201(to_model(self, &shown, true, row)))
     }
 
     async fn core_tokens_retrieve(
@@ -110,8 +108,8 @@ impl Tokens for App {
         query: CoreTokensRetrieveQuery,
     ) -> Result<CoreTokensRetrieveResponse, Failure> {
         let row = service::view(ctx, &path.identifier).await?;
-        let superusers = self.superuser_groups().await?;
-        let token = to_model(self, &superusers, query.include_groups.unwrap_or(true), row);
+        let shown = self.shown().await?;
+        let token = to_model(self, &shown, query.include_groups.unwrap_or(true), row);
         Ok(CoreTokensRetrieveResponse::Status200(token))
     }
 
@@ -131,9 +129,9 @@ impl Tokens for App {
             expiring,
             managed,
         };
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let row = service::update(ctx, &path.identifier, change).await?;
-        Ok(CoreTokensUpdateResponse::Status200(to_model(self, &superusers, true, row)))
+        Ok(CoreTokensUpdateResponse::Status200(to_model(self, &shown, true, row)))
     }
 
     async fn core_tokens_partial_update(
@@ -152,9 +150,9 @@ impl Tokens for App {
             expiring,
             managed,
         };
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let row = service::update(ctx, &path.identifier, change).await?;
-        Ok(CoreTokensPartialUpdateResponse::Status200(to_model(self, &superusers, true, row)))
+        Ok(CoreTokensPartialUpdateResponse::Status200(to_model(self, &shown, true, row)))
     }
 
     async fn core_tokens_destroy(

@@ -12,7 +12,7 @@ use super::{
     view::{GroupRef, UserView},
 };
 use crate::{
-    app::App,
+    app::{App, Shown},
     ctx::Ctx,
     dialect::{Failure, v3},
     list::{AttributeFilter, ListRequest},
@@ -21,12 +21,10 @@ use crate::{
 };
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashSet;
 use tessera_api::v3::{
     apis::users::*,
     models::{self, UserTypeEnum},
 };
-use uuid::Uuid;
 
 impl From<UserTypeEnum> for Kind {
     fn from(kind: UserTypeEnum) -> Self {
@@ -74,15 +72,16 @@ fn group_to_model(group: GroupRef) -> models::UserGroup {
     }
 }
 
-/// An account on the wire; `superusers` are the groups whose members are superusers.
+/// An account on the wire.
 #[must_use]
-pub fn to_model(app: &App, superusers: &HashSet<Uuid>, with_groups: bool, user: UserView) -> models::User {
+pub fn to_model(app: &App, shown: &Shown, with_groups: bool, user: UserView) -> models::User {
+    let avatar = avatar::url(&shown.settings.avatars, &avatar::Whose::from(&user));
     models::User {
         pk: user.id,
-        is_superuser: user.groups.iter().any(|g| superusers.contains(&g.id)),
+        is_superuser: user.groups.iter().any(|g| shown.superuser_groups.contains(&g.id)),
         groups: user.groups.iter().map(|g| g.id).collect(),
         groups_obj: with_groups.then(|| user.groups.into_iter().map(group_to_model).collect()),
-        avatar: avatar::url(&user.name, &user.username, user.attributes.get("avatar")),
+        avatar,
         uid: uid(app, user.id),
         username: user.username,
         name: user.name,
@@ -96,11 +95,11 @@ pub fn to_model(app: &App, superusers: &HashSet<Uuid>, with_groups: bool, user: 
     }
 }
 
-fn self_to_model(app: &App, me: Myself) -> models::UserSelf {
+fn self_to_model(app: &App, shown: &Shown, me: Myself) -> models::UserSelf {
     let user = me.user;
     models::UserSelf {
         pk: user.id,
-        avatar: avatar::url(&user.name, &user.username, user.attributes.get("avatar")),
+        avatar: avatar::url(&shown.settings.avatars, &avatar::Whose::from(&user)),
         username: user.username,
         name: user.name,
         is_active: user.is_active,
@@ -133,9 +132,9 @@ impl Users for App {
             attributes: q.attributes.as_deref().map(AttributeFilter::new).transpose()?,
         };
         let page = service::list(ctx, &request, filter).await?;
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let with_groups = q.include_groups.unwrap_or(true);
-        let (pagination, results) = v3::page(page.map(|user| to_model(self, &superusers, with_groups, user)));
+        let (pagination, results) = v3::page(page.map(|user| to_model(self, &shown, with_groups, user)));
         Ok(CoreUsersListResponse::Status200(models::PaginatedUserList { pagination, results }))
     }
 
@@ -157,9 +156,9 @@ impl Users for App {
             path,
             kind: r_type.map(Into::into),
         };
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let user = service::create(ctx, new).await?;
-        Ok(CoreUsersCreateResponse::Status201(to_model(self, &superusers, true, user)))
+        Ok(CoreUsersCreateResponse::Status201(to_model(self, &shown, true, user)))
     }
 
     async fn core_users_retrieve(
@@ -167,9 +166,9 @@ impl Users for App {
         ctx: &Ctx,
         path: CoreUsersRetrievePath,
     ) -> Result<CoreUsersRetrieveResponse, Failure> {
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let user = service::view(ctx, path.id).await?;
-        Ok(CoreUsersRetrieveResponse::Status200(to_model(self, &superusers, true, user)))
+        Ok(CoreUsersRetrieveResponse::Status200(to_model(self, &shown, true, user)))
     }
 
     async fn core_users_update(
@@ -201,9 +200,9 @@ impl Users for App {
             path: folder,
             kind: r_type.map(Into::into),
         };
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let user = service::update(ctx, path.id, change).await?;
-        Ok(CoreUsersUpdateResponse::Status200(to_model(self, &superusers, true, user)))
+        Ok(CoreUsersUpdateResponse::Status200(to_model(self, &shown, true, user)))
     }
 
     async fn core_users_partial_update(
@@ -234,9 +233,9 @@ impl Users for App {
             path: folder,
             kind: r_type.map(Into::into),
         };
-        let superusers = self.superuser_groups().await?;
+        let shown = self.shown().await?;
         let user = service::update(ctx, path.id, change).await?;
-        Ok(CoreUsersPartialUpdateResponse::Status200(to_model(self, &superusers, true, user)))
+        Ok(CoreUsersPartialUpdateResponse::Status200(to_model(self, &shown, true, user)))
     }
 
     async fn core_users_destroy(
@@ -264,7 +263,7 @@ impl Users for App {
     }
 
     async fn core_users_me_retrieve(&self, ctx: &Ctx) -> Result<CoreUsersMeRetrieveResponse, Failure> {
-        let user = self_to_model(self, service::myself(ctx).await?);
+        let user = self_to_model(self, &self.shown().await?, service::myself(ctx).await?);
         Ok(CoreUsersMeRetrieveResponse::Status200(models::SessionUser { user, original: None }))
     }
 

@@ -1,9 +1,13 @@
-//! Pictures of accounts: the one an account names itself, else its initials.
+//! Pictures of accounts, from the sources that the setting `avatars` lists; the first that has one counts
+//! (contract: authentik-core §3.1).
 //!
 //! Initials are drawn here. `gravatar` is passed over: it would tell an outside server whose pages
-//! are looked at, on every request.
+//! are looked at, on every request. Whoever wants it writes its address into the setting, with
+//! `%(mail_hash)s`.
 
+use super::{entity::Model, view::UserView};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use md5::{Digest as _, Md5};
 use serde_json::Value;
 
 /// What is shown when nothing else applies.
@@ -11,15 +15,87 @@ const FALLBACK: &str = "/static/dist/assets/images/user_default.png";
 /// Backgrounds with at least 4.5:1 contrast to white.
 const BACKGROUNDS: [&str; 8] = ["#8a3b12", "#7a4a00", "#2f6b2f", "#0f6b6b", "#1f5fa8", "#5a4fb0", "#8a3a8a", "#a02c4c"];
 
-/// The picture of an account: a URL or a `data:` URL. `own` is its attribute `avatar`.
-#[must_use]
-pub fn url(name: &str, username: &str, own: Option<&Value>) -> String {
-    let shown = if name.trim().is_empty() { username } else { name };
-    match own.and_then(Value::as_str) {
-        Some(own) if own.starts_with("https://") || own.starts_with("data:image/") => own.to_owned(),
-        _ if shown.trim().is_empty() => FALLBACK.to_owned(),
-        _ => drawn(shown),
+/// What of an account a picture may depend on.
+#[derive(Debug)]
+pub struct Whose<'a> {
+    name: &'a str,
+    username: &'a str,
+    email: &'a str,
+    attributes: AttributesOf<'a>,
+}
+
+#[derive(Debug)]
+enum AttributesOf<'a> {
+    Row(&'a Value),
+    View(&'a serde_json::Map<String, Value>),
+}
+
+impl<'a> From<&'a UserView> for Whose<'a> {
+    fn from(user: &'a UserView) -> Self {
+        let attributes = AttributesOf::View(&user.attributes);
+        Self { name: &user.name, username: &user.username, email: &user.email, attributes }
     }
+}
+
+impl<'a> From<&'a Model> for Whose<'a> {
+    fn from(user: &'a Model) -> Self {
+        let attributes = AttributesOf::Row(&user.attributes);
+        Self { name: &user.name, username: &user.username, email: &user.email, attributes }
+    }
+}
+
+impl Whose<'_> {
+    /// A text among the attributes, by the names that lead to it.
+    fn attribute(&self, path: &str) -> Option<&str> {
+        let mut names = path.split('.');
+        let first = names.next()?;
+        let start = match self.attributes {
+            AttributesOf::Row(value) => value.get(first),
+            AttributesOf::View(map) => map.get(first),
+        };
+        names.try_fold(start?, |value, name| value.get(name))?.as_str()
+    }
+}
+
+/// The picture of an account: a URL or a `data:` URL. `sources` is the setting.
+#[must_use]
+pub fn url(sources: &str, whose: &Whose<'_>) -> String {
+    let shown = if whose.name.trim().is_empty() { whose.username } else { whose.name };
+    for source in sources.split(',').map(str::trim) {
+        let found = match source {
+            "none" => return FALLBACK.to_owned(),
+            "" | "gravatar" => None,
+            "initials" => Some(shown).filter(|name| !name.trim().is_empty()).map(drawn),
+            _ => match source.strip_prefix("attributes.") {
+                Some(path) => whose.attribute(path).map(str::to_owned),
+                None => Some(filled(source, whose)),
+            },
+        };
+        // Pages show it, so it must not be able to run anything.
+        if let Some(url) = found.filter(|url| is_picture(url)) {
+            return url;
+        }
+    }
+    FALLBACK.to_owned()
+}
+
+fn is_picture(url: &str) -> bool {
+    ["https://", "http://", "data:image/", "/"].iter().any(|start| url.starts_with(start))
+}
+
+/// An address with the account's particulars in their places.
+fn filled(template: &str, whose: &Whose<'_>) -> String {
+    let hash = crate::secret::keyring::hex(&Md5::digest(whose.email.to_lowercase().as_bytes()));
+    let safe = |text: &str| percent_encode(text);
+    template
+        .replace("%(username)s", &safe(whose.username))
+        .replace("%(mail_hash)s", &hash)
+        .replace("%(upn)s", &safe(whose.attribute("upn").unwrap_or_default()))
+}
+
+/// As in one segment of a path (RFC 3986 §2.1).
+fn percent_encode(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// First letters of the first and the last word.
@@ -52,6 +128,7 @@ fn drawn(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn initials_come_from_the_first_and_last_word() {
@@ -60,16 +137,36 @@ mod tests {
         assert_eq!(initials(""), "");
     }
 
+    fn whose<'a>(name: &'a str, username: &'a str, attributes: &'a Value) -> Whose<'a> {
+        Whose { name, username, email: "Ann@example.org", attributes: AttributesOf::Row(attributes) }
+    }
+
     #[test]
     fn a_name_cannot_break_out_of_the_picture() {
-        let picture = url("<script> &x", "u", None);
+        let picture = url("initials", &whose("<script> &x", "u", &Value::Null));
         let svg = BASE64_STANDARD.decode(picture.trim_start_matches("data:image/svg+xml;base64,")).expect("base64");
         let svg = String::from_utf8(svg).expect("text");
         assert!(svg.contains("&lt;&amp;") && !svg.contains("<script"), "{svg}");
     }
 
     #[test]
-    fn nameless_accounts_have_the_fallback() {
-        assert_eq!(url(" ", "", None), FALLBACK);
+    fn the_first_source_that_has_a_picture_counts() {
+        let attributes =
+            json!({"photo": {"small": "https://example.org/a.png"}, "bad": "javascript:alert(1)", "upn": "a b"});
+        let ann = whose("", "ann/x", &attributes);
+        for (sources, expected) in [
+            ("gravatar, none,initials", FALLBACK),
+            ("attributes.photo.small,initials", "https://example.org/a.png"),
+            ("attributes.photo.large,attributes.bad,none", FALLBACK),
+            ("nonsense", FALLBACK),
+        ] {
+            let got = url(sources, &ann);
+            assert_eq!(got, expected, "{sources}");
+        }
+        // The hash is `printf ann@example.org | md5sum`.
+        let filled = url("https://p.example/%(username)s/%(mail_hash)s?%(upn)s", &ann);
+        assert_eq!(filled, "https://p.example/ann%2Fx/8b5a6a28fc840441be692d74a81ccd1a?a%20b");
+        assert!(url("gravatar,initials", &ann).starts_with("data:image/svg+xml;base64,"));
+        assert_eq!(url("initials", &whose(" ", "", &Value::Null)), FALLBACK);
     }
 }

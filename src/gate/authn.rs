@@ -63,5 +63,5 @@ async fn look_up(app: &App, digest: &Digest) -> Result<Account> {
     if token.intent != tokens::Intent::Api || !user.can_authenticate() {
         return Err(Error::InvalidCredentials);
     }
-    users::service::account(db, user, token.id, token.key_end(digest)).await
+    users::profile::account(db, user, token.id, token.key_end(digest)).await
 }

@@ -244,7 +244,7 @@ async fn check_lifetime(
     usual: Duration,
     errors: &mut FieldErrors,
 ) -> Result<()> {
-    let attributes = users::service::merged_attributes(tx.conn(), owner).await?;
+    let attributes = users::profile::merged_attributes(tx.conn(), owner).await?;
     let own = attributes.get(MAXIMUM_LIFETIME).and_then(|v| v.as_str()).and_then(|text| text.parse::<Duration>().ok());
     let latest = own.unwrap_or(usual).after(ctx.now);
     if wanted > latest {

@@ -6,7 +6,8 @@
 use super::{
     avatar,
     entity::Kind,
-    service::{self, Myself, NewUser, UserChange},
+    profile::{self, Myself},
+    service::{self, NewUser, UserChange},
     service_account::{self, NewServiceAccount},
     store::UserFilter,
     view::{GroupRef, UserView},
@@ -263,7 +264,7 @@ impl Users for App {
     }
 
     async fn core_users_me_retrieve(&self, ctx: &Ctx) -> Result<CoreUsersMeRetrieveResponse, Failure> {
-        let user = self_to_model(self, &self.shown().await?, service::myself(ctx).await?);
+        let user = self_to_model(self, &self.shown().await?, profile::myself(ctx).await?);
         Ok(CoreUsersMeRetrieveResponse::Status200(models::SessionUser { user, original: None }))
     }
 

@@ -7,6 +7,7 @@ mod api;
 pub mod avatar;
 pub mod entity;
 pub mod erasure;
+pub mod profile;
 pub mod service;
 pub mod service_account;
 pub mod store;

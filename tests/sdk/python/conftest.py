@@ -18,6 +18,8 @@ class Client:
         self.root = sdk.RootApi(self.raw)
         self.admin = sdk.AdminApi(self.raw)
         self.schema = sdk.SchemaApi(self.raw)
+        self.rbac = sdk.RbacApi(self.raw)
+        self.events = sdk.EventsApi(self.raw)
 
 
 @pytest.fixture(scope="session")

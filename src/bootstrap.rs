@@ -121,10 +121,35 @@ pub async fn open(
     };
     let app = Arc::new(App::new(config, db, clock, entropy, keyring, install_id));
     let tx = app.db.write().begin().await.map_err(Error::from)?;
-    audit::chain::begin(&tx, &app.keyring).await?;
+    audit::chain::begin(&tx, &app.keyring, !first).await?;
     tx.commit().await.map_err(Error::from)?;
     let made = if first { Some(install(&app).await?) } else { None };
     Ok((app, made))
+}
+
+/// Opens what is there, for looking at it: nothing is made, migrated or begun.
+///
+/// # Errors
+/// [`StartError`]; also when there is no installation, or it is not of this version.
+pub async fn existing(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Arc<App>, StartError> {
+    if let Some(file) = database_file(&config).filter(|file| !file.exists()) {
+        return Err(StartError::Store(format!("there is no database at {}", file.display())));
+    }
+    let db = Database::open(&config.database_url(), config.database_readers).await?;
+    if migration::state(db.read()).await? != migration::State::Current {
+        return Err(StartError::Store("the database is not of this version: see `tessera doctor`".into()));
+    }
+    let installed = installation::find(db.read()).await?;
+    let installed = installed.ok_or_else(|| StartError::Store("nothing is installed in this database".into()))?;
+    let keyring = keyring(&config, &*entropy, true)?;
+    if installed.key_fingerprint != keyring.fingerprint() {
+        return Err(StartError::OtherKey);
+    }
+    Ok(Arc::new(App::new(config, db, clock, entropy, keyring, installed.install_id)))
 }
 
 /// Opens the database alone, without migrating it.

@@ -5,10 +5,11 @@ mod arguments;
 mod manage;
 
 use crate::{
-    audit::chain,
+    access::Principal,
+    audit::{self, Action, Event, chain},
     bootstrap::{self, FirstStart, StartError},
     config::{Config, FILE},
-    ctx::{SystemClock, SystemEntropy},
+    ctx::{Ctx, SystemClock, SystemEntropy},
     migration::{self, State},
     secret::keyring::hex,
     server, telemetry,
@@ -69,6 +70,8 @@ enum Audit {
         #[arg(long, value_name = "NUMBER:HASH")]
         head: Option<String>,
     },
+    /// Take the trail as it is now for the truth, after looking at what `verify` found; that is an event
+    Accept,
 }
 
 /// Why a command failed; shown as one sentence.
@@ -122,6 +125,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::User(command) => manage::user(config, command).await,
         Command::Grant(command) => manage::grant(config, command).await,
         Command::Audit(Audit::Verify { head }) => verify(config, head.as_deref()).await,
+        Command::Audit(Audit::Accept) => accept(config).await,
         Command::Sweep => sweep(config).await,
         Command::Healthcheck => healthcheck(&config).await,
         Command::Doctor => doctor(&config).await,
@@ -188,8 +192,8 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
 }
 
 async fn verify(config: Config, expected: Option<&str>) -> Result<(), Failure> {
-    let ctx = manage::context(config).await?;
-    let (db, keyring) = (ctx.app.db.read(), &ctx.app.keyring);
+    let app = bootstrap::existing(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    let (db, keyring) = (app.db.read(), &app.keyring);
     let report = chain::verify::verify(db, keyring).await?;
     let (number, hash) = &report.head;
     say(&format!("events    {}", report.events))?;
@@ -204,7 +208,7 @@ async fn verify(config: Config, expected: Option<&str>) -> Result<(), Failure> {
             None => say("earlier   the links around that head were dropped with the events they were of")?,
         }
     }
-    ctx.app.db.clone().close().await;
+    app.db.clone().close().await;
     match report.findings.len() {
         0 => say("the audit trail is as the server wrote it"),
         chain::verify::MOST_FINDINGS.. => {
@@ -212,6 +216,20 @@ async fn verify(config: Config, expected: Option<&str>) -> Result<(), Failure> {
         }
         some => Err(Failure::Said(format!("the audit trail was changed from outside: {some} finding(s)"))),
     }
+}
+
+async fn accept(config: Config) -> Result<(), Failure> {
+    let app = bootstrap::existing(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    let ctx = Ctx::new(app, Arc::new(Principal::System), None);
+    let findings = chain::verify::verify(ctx.app.db.read(), &ctx.app.keyring).await?.findings;
+    let tx = ctx.begin().await?;
+    chain::accept(tx.conn(), &ctx.app.keyring).await?;
+    let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    let event = Event::plain(Action::SystemTaskExecution, "authentik.events.tasks");
+    let event = event.saying("The audit trail was accepted as it is.").with("findings", said.into());
+    audit::record(&tx, &ctx, event);
+    tx.commit().await?;
+    say(&format!("accepted, with {} finding(s)", findings.len()))
 }
 
 async fn sweep(config: Config) -> Result<(), Failure> {

@@ -164,7 +164,7 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
             }),
         );
     }
-    tx.change_events(chain::Change::Recorded(Model {
+    tx.change_events(chain::Change::Recorded(Box::new(Model {
         id: ctx.uuid(),
         user,
         action: event.action.as_str().to_owned(),
@@ -175,7 +175,7 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
         expires: tx.settings().event_retention.after(ctx.now),
         brand: brand(),
         sequence: None,
-    }));
+    })));
 }
 
 /// The brand that events name; there is one.

@@ -1,44 +1,11 @@
-//! Queries on the table of events.
+//! What others need to know of the table of events and its chain.
 
-use super::{
-    chain::{self, Change},
-    entity::{Column, Entity},
-};
+use super::chain;
 use crate::{ctx::Ctx, error::Result};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseBackend, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
-    sea_query::{Expr, LockBehavior, LockType, SimpleExpr},
+    DatabaseBackend,
+    sea_query::{Expr, SimpleExpr},
 };
-use uuid::Uuid;
-
-/// Removes at most `most` events past their end; tells how many.
-///
-/// # Errors
-/// When the database is away.
-pub async fn prune(ctx: &Ctx, most: u64) -> Result<u64> {
-    let tx = ctx.begin().await?;
-    let ended: Vec<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Expires.lt(ctx.now))
-        .order_by_asc(Column::Expires)
-        .limit(most)
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
-        .into_tuple()
-        .all(tx.conn())
-        .await?;
-    remove(tx, ended).await
-}
-
-async fn remove(tx: crate::db::Tx, ids: Vec<Uuid>) -> Result<u64> {
-    let count = ids.len() as u64;
-    if count > 0 {
-        tx.change_events(Change::Removed(ids));
-        tx.commit().await?;
-    }
-    Ok(count)
-}
 
 /// A part of a JSON column as text.
 #[must_use]
@@ -47,24 +14,6 @@ pub fn json_text(backend: DatabaseBackend, column: &str, path: &[&str]) -> Simpl
         DatabaseBackend::Postgres => Expr::cust(format!("events.{column} #>> '{{{}}}'", path.join(","))),
         _ => Expr::cust(format!("CAST(json_extract(events.{column}, '$.{}') AS text)", path.join("."))),
     }
-}
-
-/// Removes at most `most` events that an account caused; tells how many.
-///
-/// # Errors
-/// When the database is away.
-pub async fn erase(ctx: &Ctx, user: i32, most: u64) -> Result<u64> {
-    let tx = ctx.begin().await?;
-    let backend = tx.conn().get_database_backend();
-    let its: Vec<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(sea_orm::sea_query::ExprTrait::eq(json_text(backend, "\"user\"", &["pk"]), user.to_string()))
-        .limit(most)
-        .into_tuple()
-        .all(tx.conn())
-        .await?;
-    remove(tx, its).await
 }
 
 /// Drops links of the chain that nobody needs any more; tells whether there may be more.

@@ -61,6 +61,11 @@ async fn chain(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .await?;
     manager
+        .create_index(
+            Index::create().name("audit_chain_event").table("audit_chain").col("event_id").col("sequence").to_owned(),
+        )
+        .await?;
+    manager
         .create_table(
             Table::create()
                 .table("audit_head")

@@ -8,8 +8,8 @@
 //! statements: on PostgreSQL the head is locked for that moment only.
 //!
 //! When the oldest events have gone, [`compact`] drops the links nobody needs: the *anchor* in the head
-//! is the last link dropped. What no chain inside a database can show is that the whole database was
-//! put back to an older copy; for that, keep the head that `tessera audit verify` prints.
+//! is the last link dropped. What no chain inside a database can show is that all of its tables were put
+//! back to an older copy; for that, keep the head that the log and `tessera audit verify` show.
 
 mod digest;
 mod entity;
@@ -18,16 +18,13 @@ pub mod verify;
 pub use entity::{head, link};
 
 use super::{Model, entity as events};
-use crate::{
-    db::MANY,
-    error::{Error, Result},
-    secret::Keyring,
-};
+use crate::{db::MANY, error::Result, secret::Keyring};
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, LockType},
+    ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
+    IntoActiveModel, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    sea_query::{Expr, ExprTrait as _, LockType, Query},
 };
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What stands for "the link before" of the first one.
@@ -36,41 +33,78 @@ const START: [u8; 32] = [0; 32];
 /// One change of the table of events.
 #[derive(Debug, Clone)]
 pub enum Change {
-    Recorded(Model),
-    /// The event as it is to be from now on.
-    Revised(Model),
-    Removed(Vec<Uuid>),
+    Recorded(Box<Model>),
+    /// The event as it is in the table, and as it is to be from now on.
+    Revised(Box<(Model, Model)>),
+    /// Events as they are in the table.
+    Removed(Vec<Model>),
 }
 
-/// Starts the chain of a database that has none; events from before it become its first links.
+/// Starts the chain of a new database. In one that is in use there should be one already: events without a
+/// chain become its first links, and its head is marked, so that [`verify`] asks for a word from somebody
+/// who knows why ([`accept`]).
 ///
 /// # Errors
 /// When the database is away.
-pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<()> {
+pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring, in_use: bool) -> Result<()> {
     crate::db::exclusive(tx).await?;
     if head::Entity::find_by_id(1).one(tx).await?.is_some() {
         return Ok(());
     }
+    let mut head = rebuilt(tx).await?;
+    if !in_use {
+        head.broken_at = None;
+    }
+    head.mac = digest::head(keyring, &head);
+    head::Entity::insert(head.clone().into_active_model().reset_all()).exec_without_returning(tx).await?;
+    adopt(tx, keyring, head, Condition::all().add(events::Column::Sequence.is_null())).await
+}
+
+/// A head for links whose head is gone, with the mark.
+async fn rebuilt(tx: &DatabaseTransaction) -> Result<head::Model> {
     let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
-    let mut head = head::Model {
+    Ok(head::Model {
         id: 1,
         sequence: last.as_ref().map_or(0, |l| l.sequence),
         hash: last.as_ref().map_or(START.to_vec(), |l| l.hash.clone()),
         anchor_sequence: 0,
         anchor_hash: START.to_vec(),
-        // Links without a head: somebody took the head away.
-        broken_at: last.map(|l| l.sequence),
+        broken_at: Some(last.map_or(0, |l| l.sequence)),
         mac: Vec::new(),
-    };
-    head.mac = digest::head(keyring, &head);
-    head::Entity::insert(head.into_active_model().reset_all()).exec_without_returning(tx).await?;
-    let older = events::Entity::find()
-        .filter(events::Column::Sequence.is_null())
-        .order_by_asc(events::Column::Created)
-        .order_by_asc(events::Column::Id)
-        .all(tx)
-        .await?;
-    append(tx, keyring, older.into_iter().map(Change::Revised).collect()).await
+    })
+}
+
+/// Links events as they are in the table.
+async fn adopt(tx: &DatabaseTransaction, keyring: &Keyring, mut head: head::Model, which: Condition) -> Result<()> {
+    let mut last = None;
+    loop {
+        let mut select = events::Entity::find().filter(which.clone()).order_by_asc(events::Column::Id);
+        if let Some(last) = last {
+            select = select.filter(events::Column::Id.gt::<Uuid>(last));
+        }
+        let some = select.limit(MANY as u64 / 4).all(tx).await?;
+        let Some(newest) = some.last() else { break };
+        last = Some(newest.id);
+        let mut links = Vec::new();
+        for mut event in some {
+            event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
+            events::Entity::update(event.into_active_model().reset_all()).exec(tx).await?;
+        }
+        insert_links(tx, links).await?;
+    }
+    store_head(tx, keyring, head).await
+}
+
+/// Takes the trail as it is now for the truth: the chain begins anew behind the last link, and the mark goes.
+/// For operators who have looked at what [`verify`] found; the caller records that they did.
+///
+/// # Errors
+/// When the database is away.
+pub async fn accept(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<()> {
+    let mut head = lock_head(tx, keyring).await?;
+    link::Entity::delete_many().exec(tx).await?;
+    (head.anchor_sequence, head.anchor_hash, head.broken_at) = (head.sequence, head.hash.clone(), None);
+    adopt(tx, keyring, head, Condition::all()).await
 }
 
 /// Applies changes to the table of events and links them.
@@ -89,16 +123,19 @@ pub async fn append(tx: &DatabaseTransaction, keyring: &Keyring, changes: Vec<Ch
                 event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
                 rows.push(event.into_active_model());
             }
-            Change::Revised(mut event) => {
+            Change::Revised(pair) => {
+                let (was, mut event) = *pair;
+                check_intact(tx, &mut head, std::slice::from_ref(&was)).await?;
                 event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
                 let row = event.into_active_model().reset_all();
                 events::Entity::update(row).exec(tx).await?;
             }
-            Change::Removed(ids) => {
-                for id in &ids {
-                    extend(keyring, &mut head, &mut links, *id, None);
+            Change::Removed(events) => {
+                check_intact(tx, &mut head, &events).await?;
+                for event in &events {
+                    extend(keyring, &mut head, &mut links, event.id, None);
                 }
-                gone.extend(ids);
+                gone.extend(events.into_iter().map(|event| event.id));
             }
         }
     }
@@ -109,12 +146,38 @@ pub async fn append(tx: &DatabaseTransaction, keyring: &Keyring, changes: Vec<Ch
         let these = events::Column::Id.is_in(some.iter().copied());
         events::Entity::delete_many().filter(these).exec(tx).await?;
     }
-    for some in chunks(links) {
-        link::Entity::insert_many(some.into_iter().map(IntoActiveModel::into_active_model))
-            .exec_without_returning(tx)
-            .await?;
-    }
+    insert_links(tx, links).await?;
     store_head(tx, keyring, head).await
+}
+
+async fn insert_links(tx: &DatabaseTransaction, links: Vec<link::Model>) -> Result<()> {
+    for some in chunks(links) {
+        let rows = some.into_iter().map(IntoActiveModel::into_active_model);
+        link::Entity::insert_many(rows).exec_without_returning(tx).await?;
+    }
+    Ok(())
+}
+
+/// Before the server itself changes or removes events: were they what the chain says? Otherwise its own,
+/// genuine link would hide what somebody did to them; so the head is marked.
+async fn check_intact(tx: &DatabaseTransaction, head: &mut head::Model, events: &[Model]) -> Result<()> {
+    let ids = events.iter().map(|event| event.id);
+    let links = link::Entity::find()
+        .filter(link::Column::EventId.is_in(ids))
+        .order_by_asc(link::Column::Sequence)
+        .all(tx)
+        .await?;
+    let latest: BTreeMap<Uuid, link::Model> = links.into_iter().map(|link| (link.event_id, link)).collect();
+    let intact = |event: &&Model| {
+        latest.get(&event.id).is_some_and(|link| {
+            Some(link.sequence) == event.sequence && link.digest.as_deref() == Some(&*digest::event(event))
+        })
+    };
+    if let Some(changed) = events.iter().find(|event| !intact(event)) {
+        tracing::error!(event = %changed.id, "an event was changed from outside; run `tessera audit verify`");
+        head.broken_at.get_or_insert(changed.sequence.unwrap_or_default());
+    }
+    Ok(())
 }
 
 /// Rows in portions that one statement can hold.
@@ -137,11 +200,16 @@ fn extend(
 }
 
 async fn lock_head(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<head::Model> {
-    let head = head::Entity::find_by_id(1).lock(LockType::Update).one(tx).await?;
-    let mut head = head.ok_or_else(|| Error::internal("the head of the audit chain is missing"))?;
+    // Going on must neither stop the service nor hide what happened: the mark stays, authenticated.
+    let changed = "the head of the audit chain was changed from outside; run `tessera audit verify`";
+    let Some(mut head) = head::Entity::find_by_id(1).lock(LockType::Update).one(tx).await? else {
+        tracing::error!("{changed}");
+        let head = rebuilt(tx).await?;
+        head::Entity::insert(head.clone().into_active_model().reset_all()).exec_without_returning(tx).await?;
+        return Ok(head);
+    };
     if head.mac != digest::head(keyring, &head) {
-        // Going on must neither stop the service nor hide what happened: the mark stays, authenticated.
-        tracing::error!("the head of the audit chain was changed from outside; run `tessera audit verify`");
+        tracing::error!("{changed}");
         let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
         head.broken_at = Some(head.sequence);
         head.sequence = Ord::max(head.sequence, last.map_or(0, |l| l.sequence));
@@ -159,27 +227,48 @@ async fn store_head(tx: &DatabaseTransaction, keyring: &Keyring, mut head: head:
 /// Most links that [`compact`] drops in one transaction.
 const COMPACTED: i64 = 5_000;
 
-/// Drops links from before the oldest event that is left; tells whether there may be more.
+/// Drops links from the chain's beginning that nobody needs: those of events that the server removed or
+/// revised later. The link of an event that is gone without such a word stays, and says so. Tells whether
+/// there may be more.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn compact(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<bool> {
     let mut head = lock_head(tx, keyring).await?;
-    let oldest: Option<Option<i64>> = events::Entity::find()
-        .select_only()
-        .column_as(Expr::col(events::Column::Sequence).min(), "oldest")
-        .into_tuple()
+    // A broken chain is evidence.
+    if head.broken_at.is_some() {
+        return Ok(false);
+    }
+    let most = Ord::min(head.anchor_sequence + COMPACTED, head.sequence);
+    let later = Query::select()
+        .expr(Expr::val(1))
+        .from_as(link::Entity, "later")
+        .and_where(Expr::col(("later", link::Column::EventId)).equals((link::Entity, link::Column::EventId)))
+        .and_where(Expr::col(("later", link::Column::Sequence)).gt(Expr::col((link::Entity, link::Column::Sequence))))
+        .to_owned();
+    let needed = link::Entity::find()
+        .filter(link::Column::Sequence.lte(most))
+        .filter(link::Column::Digest.is_not_null())
+        .filter(Expr::exists(later).not())
+        .order_by_asc(link::Column::Sequence)
         .one(tx)
         .await?;
-    let wanted = oldest.flatten().unwrap_or(head.sequence + 1) - 1;
-    let anchor = Ord::min(wanted, head.anchor_sequence + COMPACTED);
-    // A broken chain is evidence.
-    if anchor <= head.anchor_sequence || head.broken_at.is_some() {
+    let anchor = needed.as_ref().map_or(most, |link| link.sequence - 1);
+    if anchor <= head.anchor_sequence {
         return Ok(false);
     }
     let Some(link) = link::Entity::find_by_id(anchor).one(tx).await? else { return Ok(false) };
     link::Entity::delete_many().filter(link::Column::Sequence.lte(anchor)).exec(tx).await?;
     (head.anchor_sequence, head.anchor_hash) = (anchor, link.hash);
+    let more = needed.is_none() && anchor < head.sequence;
     store_head(tx, keyring, head).await?;
-    Ok(anchor < wanted)
+    Ok(more)
+}
+
+/// The last link and its hash: kept elsewhere, it shows whether all of the database was put back.
+///
+/// # Errors
+/// When the database is away.
+pub async fn last(db: &impl ConnectionTrait) -> Result<Option<(i64, Vec<u8>)>> {
+    Ok(head::Entity::find_by_id(1).one(db).await?.map(|head| (head.sequence, head.hash)))
 }

@@ -3,6 +3,7 @@
 //! some by hand. Every such change is linked into the chain like any other.
 
 mod api;
+pub mod retention;
 pub mod service;
 pub mod statistics;
 pub mod store;

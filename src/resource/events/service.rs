@@ -50,7 +50,8 @@ pub async fn view(ctx: &Ctx, id: Uuid) -> Result<Model> {
     store::find(ctx.app.db.read(), &ctx.principal, id).await
 }
 
-/// Adds an event as it is given: nothing is masked, because the writer chose what to say.
+/// Adds an event as it is given: nothing is masked, because the writer chose what to say. Unlike in the
+/// original there is another event about that, with who it was.
 ///
 /// # Errors
 /// When the database is away.
@@ -69,7 +70,9 @@ pub async fn create(ctx: &Ctx, new: EventChange) -> Result<Model> {
         sequence: None,
     };
     new.apply(&mut event);
-    tx.change_events(Change::Recorded(event.clone()));
+    tx.change_events(Change::Recorded(Box::new(event.clone())));
+    // What the event says is its writer's word; who the writer is, is ours.
+    audit::record(&tx, ctx, Event::created(&subject(&event), &json!({"action": event.action, "app": event.app})));
     tx.commit().await?;
     Ok(event)
 }
@@ -84,10 +87,11 @@ fn subject(event: &Model) -> Subject {
 /// [`Error::NotFound`](crate::error::Error::NotFound).
 pub async fn update(ctx: &Ctx, id: Uuid, change: EventChange) -> Result<Model> {
     let tx = ctx.begin().await?;
-    let mut event = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
-    let about = subject(&event);
+    let was = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
+    let about = subject(&was);
+    let mut event = was.clone();
     change.apply(&mut event);
-    tx.change_events(Change::Revised(event.clone()));
+    tx.change_events(Change::Revised(Box::new((was, event.clone()))));
     audit::record(&tx, ctx, Event::updated(&about));
     tx.commit().await?;
     Ok(event)
@@ -100,7 +104,7 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: EventChange) -> Result<Model> {
 pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
     let mut tx = ctx.begin().await?;
     let event = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
-    tx.change_events(Change::Removed(vec![id]));
+    tx.change_events(Change::Removed(vec![event.clone()]));
     let object = id.to_string();
     crate::resource::grants::store::forget_object(tx.conn(), "authentik_events", "event", &object).await?;
     audit::record(&tx, ctx, Event::deleted(&subject(&event)));

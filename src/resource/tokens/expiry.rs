@@ -16,6 +16,14 @@ pub struct Swept {
     pub deleted: u64,
 }
 
+/// How many tokens have ended.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count(ctx: &Ctx) -> Result<u64> {
+    store::count_ended(ctx.app.db.read(), ctx.now).await
+}
+
 /// Handles at most `most` tokens that have ended, in one transaction.
 ///
 /// # Errors

@@ -10,8 +10,8 @@ use crate::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _,
-    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _, Related, Select,
-    Statement,
+    FromQueryResult, JoinType, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
+    Related, Select, Statement,
     prelude::DateTimeUtc,
     sea_query::{Expr, ExprTrait as _, LockBehavior, LockType},
 };
@@ -262,6 +262,15 @@ pub async fn ended(db: &impl ConnectionTrait, now: DateTimeUtc, most: u64) -> Re
         .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
         .all(db)
         .await?)
+}
+
+/// How many tokens have ended.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count_ended(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<u64> {
+    let ended = Entity::find().filter(Expr::cust("tokens.expiring")).filter(Column::Expires.lt(now));
+    Ok(ended.count(db).await?)
 }
 
 /// # Errors

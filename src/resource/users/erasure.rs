@@ -1,7 +1,7 @@
 //! Forgetting people: with the setting `gdpr_compliance`, what a deleted account did goes from the
 //! events too, a little later (contract: authentik-core §3.5; `jobs::sweep`).
 
-use crate::{audit::store as events, ctx::Ctx, db::Tx, error::Result};
+use crate::{ctx::Ctx, db::Tx, error::Result};
 use sea_orm::{ActiveValue::Set, EntityTrait as _, entity::prelude::*, sea_query::OnConflict};
 
 #[sea_orm::model]
@@ -29,15 +29,19 @@ pub async fn ask(tx: &Tx, user: i32) -> Result<bool> {
     Ok(true)
 }
 
-/// Removes at most `most` events of one deleted account; `None` when there is nothing left to do.
+/// The next account that is to be forgotten.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn erase(ctx: &Ctx, most: u64) -> Result<Option<u64>> {
-    let Some(asked) = Entity::find().one(ctx.app.db.write()).await? else { return Ok(None) };
-    let erased = events::erase(ctx, asked.user_id, most).await?;
-    if erased < most {
-        Entity::delete_by_id(asked.user_id).exec(ctx.app.db.write()).await?;
-    }
-    Ok(Some(erased))
+pub async fn next(ctx: &Ctx) -> Result<Option<i32>> {
+    Ok(Entity::find().one(ctx.app.db.read()).await?.map(|asked| asked.user_id))
+}
+
+/// Nothing of the account is left.
+///
+/// # Errors
+/// When the database is away.
+pub async fn done(ctx: &Ctx, user: i32) -> Result<()> {
+    Entity::delete_by_id(user).exec(ctx.app.db.write()).await?;
+    Ok(())
 }

@@ -2,14 +2,13 @@
 
 use super::Failure;
 use crate::{
-    error::Result,
-    resource::{
-        grants::{self, catalogue},
-        groups, tokens, users,
+    error::{Error, Result},
+    resource::grants::{
+        catalogue::{self, Key},
+        objects,
     },
 };
 use sea_orm::ConnectionTrait;
-use uuid::Uuid;
 
 /// Longest username, in characters.
 const LONGEST_USERNAME: usize = 150;
@@ -41,36 +40,18 @@ pub fn identifier(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Models that permissions are held on, by label and name.
-const MODELS: [(&str, &str); 5] = [
-    ("authentik_core", "user"),
-    ("authentik_core", "group"),
-    ("authentik_core", "token"),
-    ("authentik_rbac", "role"),
-    ("authentik_events", "event"),
-];
-
 /// Refuses a grant on an object that is not there: the next one of that key would inherit it.
 pub async fn require_object(db: &impl ConnectionTrait, permission: &str, key: &str) -> Result<(), Failure> {
-    if catalogue::by_code(permission).is_none() {
+    let Some(permission) = catalogue::by_code(permission) else {
         return Err(Failure::Said(format!("there is no permission `{permission}`")));
+    };
+    if permission.model.key == Key::None {
+        return Err(Failure::Said(format!("`{}` is held at large, not on objects", permission.code())));
     }
-    let of_model = |(label, name): &&(&str, &str)| catalogue::of_model(label, name).iter().any(|p| p == permission);
-    let Some((_, model)) = MODELS.iter().find(of_model) else {
-        return Err(Failure::Said(format!("`{permission}` is held at large, not on objects")));
-    };
-    let id = key.parse::<Uuid>().ok();
-    let there = match (*model, id) {
-        ("user", _) => match key.parse() {
-            Ok(id) => users::store::by_id(db, id).await?.is_some(),
-            Err(_) => false,
-        },
-        ("group", Some(id)) => !groups::store::existing(db, &[id]).await?.is_empty(),
-        ("token", Some(id)) => tokens::store::by_id(db, id).await?.is_some(),
-        ("role", Some(id)) => !grants::store::roles(db, &[id]).await?.is_empty(),
-        // Events are only ever added, and go in their own time.
-        ("event", Some(_)) => true,
-        _ => false,
-    };
-    if there { Ok(()) } else { Err(Failure::Said(format!("there is no {model} with the primary key `{key}`"))) }
+    match objects::existing(db, permission.model, key).await {
+        Err(Error::Invalid(_)) => {
+            Err(Failure::Said(format!("there is no {} with the primary key `{key}`", permission.model.name)))
+        }
+        other => Ok(other.map(drop)?),
+    }
 }

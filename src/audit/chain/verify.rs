@@ -76,7 +76,8 @@ pub async fn verify(db: &DatabaseConnection, keyring: &Keyring) -> Result<Report
         None => (0, START.to_vec()),
     };
     while walk.findings.len() < MOST_FINDINGS && walk.portion(&snapshot, keyring).await? {}
-    if let Some(head) = &head {
+    let walked = walk.findings.len() < MOST_FINDINGS;
+    if let Some(head) = head.as_ref().filter(|_| walked) {
         if walk.last < head.sequence {
             walk.findings.push(Finding::LinksMissing(walk.last + 1, head.sequence));
         } else if walk.hash != head.hash || walk.last > head.sequence {

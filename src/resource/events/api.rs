@@ -89,6 +89,11 @@ fn queried(text: &str) -> Option<EventFilter> {
             Value::Number(number) => number.to_string(),
             _ => return None,
         };
+        let value = match (name.as_str(), value.parse::<std::net::IpAddr>()) {
+            ("client_ip", Ok(address)) => address.to_string(),
+            ("client_ip", Err(_)) => return None,
+            _ => value,
+        };
         let place = match name.as_str() {
             "action" => &mut filter.action,
             "client_ip" => &mut filter.client_ip,

@@ -3,10 +3,14 @@
 use super::catalogue::{Key, Model};
 use crate::{
     audit,
+    db::MANY,
     error::{Error, Problem, Result},
     resource::{grants::roles::role, groups, tokens, users},
 };
-use sea_orm::{ConnectionTrait, EntityTrait as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _, QuerySelect as _, Select, sea_query::LockType,
+};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// An object's primary key the way grants hold it.
@@ -26,34 +30,66 @@ pub fn canonical(model: &Model, key: &str) -> Result<String> {
     }
 }
 
-/// What an object is called; `None` when there is no such object.
+/// What objects of a model are called, by key; those that do not exist are missing. Locked, they stay until
+/// the transaction ends.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn description(db: &impl ConnectionTrait, model: &Model, key: &str) -> Result<Option<String>> {
-    let (number, id) = (key.parse::<i32>().ok(), key.parse::<Uuid>().ok());
-    Ok(match (model.name, number, id) {
-        ("user", Some(number), _) => users::Entity::find_by_id(number).one(db).await?.map(|user| user.username),
-        ("group", _, Some(id)) => {
-            groups::Entity::find_by_id(id).one(db).await?.map(|group| format!("Group {}", group.name))
+pub async fn names(
+    db: &impl ConnectionTrait,
+    model: &Model,
+    keys: &[String],
+    lock: bool,
+) -> Result<BTreeMap<String, String>> {
+    let mut names = BTreeMap::new();
+    for some in keys.chunks(MANY) {
+        let numbers: Vec<i32> = some.iter().filter_map(|key| key.parse().ok()).collect();
+        let ids: Vec<Uuid> = some.iter().filter_map(|key| key.parse().ok()).collect();
+        // The weakest lock that a deletion has to wait for.
+        let locked = lock.then_some(LockType::KeyShare);
+        match model.name {
+            "user" => {
+                let rows = with(users::Entity::find().filter(users::Column::Id.is_in(numbers)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|user| (user.id.to_string(), user.username)));
+            }
+            "group" => {
+                let rows = with(groups::Entity::find().filter(groups::Column::Id.is_in(ids)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|group| (group.id.to_string(), format!("Group {}", group.name))));
+            }
+            "token" => {
+                let rows = with(tokens::Entity::find().filter(tokens::Column::Id.is_in(ids)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|token| (token.id.to_string(), token.identifier)));
+            }
+            "role" => {
+                let rows = with(role::Entity::find().filter(role::Column::Id.is_in(ids)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|role| (role.id.to_string(), format!("Role {}", role.name))));
+            }
+            "event" => {
+                let wanted = audit::entity::Column::Id.is_in(ids);
+                let rows = with(audit::Entity::find().filter(wanted), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|event| (event.id.to_string(), format!("Event {}", event.action))));
+            }
+            _ => {}
         }
-        ("token", _, Some(id)) => tokens::Entity::find_by_id(id).one(db).await?.map(|token| token.identifier),
-        ("role", _, Some(id)) => role::Entity::find_by_id(id).one(db).await?.map(|role| format!("Role {}", role.name)),
-        ("event", _, Some(id)) => {
-            audit::Entity::find_by_id(id).one(db).await?.map(|event| format!("Event {}", event.action))
-        }
-        _ => None,
-    })
+    }
+    Ok(names)
 }
 
-/// The key of an object that exists.
+fn with<E: EntityTrait>(select: Select<E>, lock: Option<LockType>) -> Select<E> {
+    match lock {
+        Some(lock) => select.lock(lock),
+        None => select,
+    }
+}
+
+/// The key of an object that exists, and goes on doing so until the transaction ends.
 ///
 /// # Errors
 /// [`Error::Invalid`] otherwise.
 pub async fn existing(db: &impl ConnectionTrait, model: &Model, key: &str) -> Result<String> {
     let object = canonical(model, key)?;
-    match description(db, model, &object).await? {
-        Some(_) => Ok(object),
-        None => Err(Error::field("object_pk", Problem::UnknownKey(key.to_owned()))),
+    match names(db, model, std::slice::from_ref(&object), true).await?.is_empty() {
+        false => Ok(object),
+        true => Err(Error::field("object_pk", Problem::UnknownKey(key.to_owned()))),
     }
 }

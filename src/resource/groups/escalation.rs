@@ -31,7 +31,12 @@ pub enum Watch {
 /// What an edit may not add to.
 pub struct Before {
     superusers: HashSet<i32>,
+    /// Roles by account.
     roles: HashSet<(i32, Uuid)>,
+    /// A group that makes superusers of whoever joins it later is a trap.
+    superuser_groups: HashSet<Uuid>,
+    /// Roles by group; the same trap.
+    carried: HashSet<(Uuid, Uuid)>,
 }
 
 impl Watch {
@@ -59,7 +64,9 @@ impl Watch {
         }
         let superusers = hierarchy::superusers(tx.conn()).await?;
         let roles = hierarchy::roles_reaching(tx.conn(), affected).await?;
-        Ok(Self::Escalation(Before { superusers, roles }))
+        let superuser_groups = hierarchy::superuser_groups(tx.conn()).await?;
+        let carried = hierarchy::roles_carried(tx.conn()).await?;
+        Ok(Self::Escalation(Before { superusers, roles, superuser_groups, carried }))
     }
 
     /// Compares; `affected` as before, and accounts that the edit made.
@@ -72,11 +79,16 @@ impl Watch {
             Self::LastSuperuser => return check_somebody_left(tx).await,
             Self::Escalation(before) => before,
         };
-        if hierarchy::superusers(tx.conn()).await? != before.superusers {
+        if hierarchy::superusers(tx.conn()).await? != before.superusers
+            || !hierarchy::superuser_groups(tx.conn()).await?.is_subset(&before.superuser_groups)
+        {
             return Err(Error::Forbidden);
         }
         let roles = hierarchy::roles_reaching(tx.conn(), affected).await?;
-        let fresh: Vec<Uuid> = roles.difference(&before.roles).map(|(_, role)| *role).collect();
+        let carried = hierarchy::roles_carried(tx.conn()).await?;
+        let reaching = roles.difference(&before.roles).map(|(_, role)| *role);
+        let fresh: HashSet<Uuid> = carried.difference(&before.carried).map(|(_, role)| *role).chain(reaching).collect();
+        let fresh: Vec<Uuid> = fresh.into_iter().collect();
         if ctx.principal.covers(&grants::of_roles(tx.conn(), &fresh).await?) { Ok(()) } else { Err(Error::Forbidden) }
     }
 }

@@ -74,6 +74,15 @@ pub async fn ancestry(db: &impl ConnectionTrait, id: Uuid) -> Result<HashSet<Uui
     Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
 }
 
+/// Which group carries which role.
+///
+/// # Errors
+/// When the database is away.
+pub async fn roles_carried(db: &impl ConnectionTrait) -> Result<HashSet<(Uuid, Uuid)>> {
+    let rows = group_role::Entity::find().all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.group_id, row.role_id)).collect())
+}
+
 /// Which roles reach these accounts.
 ///
 /// # Errors

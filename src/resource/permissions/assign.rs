@@ -17,6 +17,7 @@ use crate::{
     },
 };
 use serde_json::json;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What a request names.
@@ -74,18 +75,23 @@ async fn apply(ctx: &Ctx, target: Target, wanted: Wanted, deed: Deed) -> Result<
             return Err(Error::Forbidden);
         }
     }
-    let (mut ids, mut changed) = (Vec::new(), Vec::new());
-    for permission in permissions {
+    // Each once, however often it is named.
+    let (mut ids, mut changed) = (BTreeMap::new(), Vec::new());
+    for permission in &permissions {
+        if ids.contains_key(&permission.id) {
+            continue;
+        }
         let code = permission.code();
         let (id, was) = match deed {
             Deed::Assign => store::ensure(tx.conn(), holder, &code, object.as_deref()).await?,
             Deed::Unassign => (0, !store::remove(tx.conn(), holder, &code, object.as_deref()).await?),
         };
-        ids.push(if object.is_some() { id } else { permission.id });
+        ids.insert(permission.id, if object.is_some() { id } else { permission.id });
         if !was {
             changed.push(code);
         }
     }
+    let ids = permissions.iter().filter_map(|permission| ids.get(&permission.id).copied()).collect();
     if !changed.is_empty() {
         let verb = if deed == Deed::Assign { "assigned" } else { "unassigned" };
         let details = json!({"permissions": changed, "object_pk": object});

@@ -9,7 +9,7 @@ use crate::{
     resource::{
         grants::{
             self,
-            catalogue::{self, Permission},
+            catalogue::{self, Model, Permission},
             objects,
             roles::role,
             service::role_subject,
@@ -23,6 +23,7 @@ use sea_orm::{
     JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, Related, RelationDef, Select, sea_query::LockType,
 };
 use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Which kind of holder the rows are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,19 +76,35 @@ pub async fn list(ctx: &Ctx, of: Of, request: &ListRequest, holder: Option<Holde
     let id = |name: &str| (name == "id").then(|| OrderColumn::of(grants::Column::Id));
     let ordered = request.order(named, id, &[], grants::Column::Id);
     let Page { items, count, number, pages, size } = request.fetch::<_, grants::Model>(db, select, ordered).await?;
-    let mut shown = Vec::with_capacity(items.len());
-    for grant in items {
-        shown.push(describe(db, grant).await?);
+    Ok(Page { items: described(db, items).await?, count, number, pages, size })
+}
+
+/// Grants with what they are about, one query for each model; those of a permission that no longer exists
+/// say nothing.
+async fn described(db: &impl ConnectionTrait, grants: Vec<grants::Model>) -> Result<Vec<ObjectGrant>> {
+    let known = grants.into_iter().filter_map(|grant| Some((catalogue::by_code(&grant.permission)?, grant)));
+    let known: Vec<_> = known.collect();
+    let mut keys: BTreeMap<&str, (&'static Model, Vec<String>)> = BTreeMap::new();
+    for (permission, grant) in &known {
+        let of_model = keys.entry(permission.model.name).or_insert_with(|| (permission.model, Vec::new()));
+        of_model.1.extend(grant.object_pk.clone());
     }
-    Ok(Page { items: shown, count, number, pages, size })
+    let mut names = BTreeMap::new();
+    for (name, (model, keys)) in keys {
+        names.insert(name, objects::names(db, model, &keys, false).await?);
+    }
+    let named = |permission: &Permission, grant: &grants::Model| {
+        names.get(permission.model.name)?.get(grant.object_pk.as_deref()?).cloned()
+    };
+    let shown = known.into_iter().map(|(permission, grant)| {
+        let description = named(permission, &grant);
+        ObjectGrant { grant, permission, description }
+    });
+    Ok(shown.collect())
 }
 
 async fn describe(db: &impl ConnectionTrait, grant: grants::Model) -> Result<ObjectGrant> {
-    let permission = catalogue::by_code(&grant.permission)
-        .ok_or_else(|| Error::internal(format!("a grant of `{}`, which does not exist", grant.permission)))?;
-    let key = grant.object_pk.as_deref().unwrap_or_default();
-    let description = objects::description(db, permission.model, key).await?;
-    Ok(ObjectGrant { grant, permission, description })
+    described(db, vec![grant]).await?.pop().ok_or(Error::NotFound)
 }
 
 /// # Errors

@@ -6,12 +6,14 @@ use crate::{
     audit::{self, Event, Subject},
     ctx::Ctx,
     error::{Error, Result},
+    time::Duration,
 };
+use chrono::TimeDelta;
 use sea_orm::{
     ActiveModelTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
     sea_query::LockType,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A change; what is `None` stays as it is.
 #[derive(Debug, Default)]
@@ -45,9 +47,7 @@ pub async fn view(ctx: &Ctx) -> Result<Model> {
 /// # Errors
 /// [`Error::Invalid`] for footer links that are no links.
 pub async fn update(ctx: &Ctx, change: SettingsChange) -> Result<Model> {
-    if let Some(links) = &change.footer_links {
-        check_links(links)?;
-    }
+    check(&change)?;
     let mut tx = ctx.begin().await?;
     let old = row(tx.conn()).await?;
     let new = Model {
@@ -66,12 +66,48 @@ pub async fn update(ctx: &Ctx, change: SettingsChange) -> Result<Model> {
     if new == old {
         return Ok(old);
     }
+    let diff = diff(&old, &new);
     let changed: ActiveModel = new.into_active_model().reset_all();
     let new = changed.update(tx.conn()).await?;
-    audit::record(&tx, ctx, Event::updated(&Subject::new("authentik_tenants", "tenant", new.id, "Default")));
+    let about = Subject::new("authentik_tenants", "tenant", new.id, "Default");
+    audit::record(&tx, ctx, Event::updated(&about).with("diff", diff));
     tx.touch();
     tx.commit().await?;
     Ok(new)
+}
+
+/// What changes, from what to what.
+fn diff(old: &Model, new: &Model) -> Value {
+    let fields = |row: &Model| {
+        json!({
+            "avatars": row.avatars, "default_user_change_name": row.default_user_change_name,
+            "default_user_change_email": row.default_user_change_email,
+            "default_user_change_username": row.default_user_change_username,
+            "event_retention": row.event_retention, "footer_links": row.footer_links,
+            "gdpr_compliance": row.gdpr_compliance, "impersonation": row.impersonation,
+            // Not under their own names: what sounds like a credential is masked.
+            "default_duration": row.default_token_duration, "default_length": row.default_token_length,
+        })
+    };
+    let (old, new) = (fields(old), fields(new));
+    let changed = new.as_object().into_iter().flatten().filter(|(name, value)| old.get(name.as_str()) != Some(value));
+    let shown = changed
+        .map(|(name, value)| (name.clone(), json!({"previous_value": old.get(name.as_str()), "new_value": value})));
+    Value::Object(shown.collect())
+}
+
+/// Values that the wire format takes and that would undo what the server is for.
+fn check(change: &SettingsChange) -> Result<()> {
+    // Tokens that have ended when they are made, events that go before anybody saw them.
+    for (field, text) in
+        [("default_token_duration", &change.default_token_duration), ("event_retention", &change.event_retention)]
+    {
+        let duration = text.as_deref().map(str::parse::<Duration>).transpose().map_err(Error::internal)?;
+        if duration.is_some_and(|duration| duration.delta() <= TimeDelta::zero()) {
+            return Err(Error::rule(field, "The duration must be longer than nothing."));
+        }
+    }
+    change.footer_links.as_ref().map_or(Ok(()), check_links)
 }
 
 /// Links at the foot of every page: a list of `{"name", "href"}`. Pages show them, so they must not be
@@ -82,12 +118,15 @@ fn check_links(links: &Value) -> Result<()> {
     for link in links {
         let Value::Object(link) = link else { return fault("A link has the parts `name` and `href`.") };
         let href = match (link.get("name"), link.get("href")) {
-            (Some(Value::String(_)), Some(Value::String(href))) => href.trim(),
+            (Some(Value::String(_)), Some(Value::String(href))) => href.as_str(),
             (Some(Value::String(_)), Some(Value::Null) | None) => continue,
             _ => return fault("A link has the parts `name` and `href`."),
         };
         let lower = href.to_ascii_lowercase();
-        let fine = ["https://", "http://", "mailto:", "tel:", "/", "#"].iter().any(|start| lower.starts_with(start));
+        // A path, but not the name of another host.
+        let path =
+            (lower.starts_with('/') && !lower.starts_with("//") && !lower.starts_with("/\\")) || lower.starts_with('#');
+        let fine = path || ["https://", "http://", "mailto:", "tel:"].iter().any(|start| lower.starts_with(start));
         if !fine && !href.is_empty() {
             return fault("A link leads to a web page, an address or a telephone.");
         }

@@ -84,18 +84,31 @@ impl System for App {
         ctx: &Ctx,
         body: models::SettingsRequest,
     ) -> Result<AdminSettingsUpdateResponse, Failure> {
-        let change = SettingsChange {
-            avatars: body.avatars,
-            default_user_change_name: body.default_user_change_name,
-            default_user_change_email: body.default_user_change_email,
-            default_user_change_username: body.default_user_change_username,
-            event_retention: body.event_retention,
-            footer_links: body.footer_links,
-            gdpr_compliance: body.gdpr_compliance,
-            impersonation: body.impersonation,
-            default_token_duration: body.default_token_duration,
-            default_token_length: body.default_token_length,
+        let models::SettingsRequest {
+            avatars,
+            default_user_change_name,
+            default_user_change_email,
+            default_user_change_username,
+            event_retention,
+            footer_links,
+            gdpr_compliance,
+            impersonation,
+            default_token_duration,
+            default_token_length,
+        } = body;
+        let body = models::PatchedSettingsRequest {
+            avatars,
+            default_user_change_name,
+            default_user_change_email,
+            default_user_change_username,
+            event_retention,
+            footer_links,
+            gdpr_compliance,
+            impersonation,
+            default_token_duration,
+            default_token_length,
         };
+        let change = to_change(body);
         Ok(AdminSettingsUpdateResponse::Status200(to_settings(settings::update(ctx, change).await?)))
     }
 
@@ -104,18 +117,7 @@ impl System for App {
         ctx: &Ctx,
         body: models::PatchedSettingsRequest,
     ) -> Result<AdminSettingsPartialUpdateResponse, Failure> {
-        let change = SettingsChange {
-            avatars: body.avatars,
-            default_user_change_name: body.default_user_change_name,
-            default_user_change_email: body.default_user_change_email,
-            default_user_change_username: body.default_user_change_username,
-            event_retention: body.event_retention,
-            footer_links: body.footer_links,
-            gdpr_compliance: body.gdpr_compliance,
-            impersonation: body.impersonation,
-            default_token_duration: body.default_token_duration,
-            default_token_length: body.default_token_length,
-        };
+        let change = to_change(body);
         Ok(AdminSettingsPartialUpdateResponse::Status200(to_settings(settings::update(ctx, change).await?)))
     }
 
@@ -125,6 +127,21 @@ impl System for App {
 
     async fn admin_system_create(&self, ctx: &Ctx) -> Result<AdminSystemCreateResponse, Failure> {
         Ok(AdminSystemCreateResponse::Status200(system(ctx)))
+    }
+}
+
+fn to_change(body: models::PatchedSettingsRequest) -> SettingsChange {
+    SettingsChange {
+        avatars: body.avatars,
+        default_user_change_name: body.default_user_change_name,
+        default_user_change_email: body.default_user_change_email,
+        default_user_change_username: body.default_user_change_username,
+        event_retention: body.event_retention,
+        footer_links: body.footer_links,
+        gdpr_compliance: body.gdpr_compliance,
+        impersonation: body.impersonation,
+        default_token_duration: body.default_token_duration,
+        default_token_length: body.default_token_length,
     }
 }
 

@@ -236,16 +236,19 @@ pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Model>>
 /// When the database is away.
 pub async fn by_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Option<(Model, users::Model)>> {
     let either = Column::KeyDigest.eq(digest.clone()).or(Column::PreviousDigest.eq(digest.clone()));
-    let found = Entity::find().filter(either).find_also_related(users::Entity).one(db).await?;
+    let found = Entity::find().filter(either).find_also_related(users::Entity).all(db).await?;
+    // A key that one token has and another one had is the first one's.
+    let found = found.into_iter().max_by_key(|(token, _)| token.key_digest == *digest);
     Ok(found.and_then(|(token, user)| Some((token, user?))))
 }
 
-/// The token whose former key this is.
+/// The token whose former key this is, while that still works.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn by_former_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Option<Model>> {
-    Ok(Entity::find().filter(Column::PreviousDigest.eq(digest.clone())).one(db).await?)
+pub async fn by_former_digest(db: &impl ConnectionTrait, digest: &Digest, now: DateTimeUtc) -> Result<Option<Model>> {
+    let works = Column::PreviousUntil.gte(now);
+    Ok(Entity::find().filter(Column::PreviousDigest.eq(digest.clone())).filter(works).one(db).await?)
 }
 
 /// Tokens that have ended, the longest ago first; those that somebody else is at are left out.
@@ -280,13 +283,13 @@ pub async fn delete_all(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<()> {
     Ok(())
 }
 
-/// Ids of an owner's tokens.
+/// Ids of an owner's tokens, which nobody else changes until the transaction ends.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn ids_of(db: &impl ConnectionTrait, owner: i32) -> Result<Vec<Uuid>> {
     let ids = Entity::find().select_only().column(Column::Id).filter(Column::UserId.eq(owner));
-    Ok(ids.into_tuple().all(db).await?)
+    Ok(ids.order_by_asc(Column::Id).lock(LockType::Update).into_tuple().all(db).await?)
 }
 
 /// # Errors

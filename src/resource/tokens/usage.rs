@@ -11,7 +11,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QuerySelect as _,
+    ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, LockType, OnConflict},
 };
 use std::{
@@ -98,42 +98,56 @@ impl Noted {
 /// # Errors
 /// When the database is away.
 pub async fn write(app: &Arc<App>) -> Result<()> {
-    let noted = app.usage.take();
-    if noted.is_empty() {
-        return Ok(());
+    let mut noted: Vec<(Uuid, Use)> = app.usage.take().into_iter().collect();
+    // In one order, so that two processes wait for each other instead of both for ever.
+    noted.sort_unstable_by_key(|(token, _)| *token);
+    let mut portions = noted.chunks(MANY / 4);
+    while let Some(portion) = portions.next() {
+        if let Err(error) = write_portion(app, portion).await {
+            let unwritten = portion.iter().chain(portions.flatten()).cloned();
+            app.usage.restore(unwritten.collect());
+            return Err(error);
+        }
     }
-    let written = write_all(app, &noted).await;
-    if written.is_err() {
-        app.usage.restore(noted);
-    }
-    written
+    Ok(())
 }
 
-async fn write_all(app: &Arc<App>, noted: &HashMap<Uuid, Use>) -> Result<()> {
+async fn write_portion(app: &Arc<App>, portion: &[(Uuid, Use)]) -> Result<()> {
     let tx = Tx::begin(Arc::clone(app)).await?;
-    let tokens: Vec<Uuid> = noted.keys().copied().collect();
-    for some in tokens.chunks(MANY / 4) {
-        // Tokens may have gone meanwhile; those that are there stay until this is written.
-        let there: Vec<Uuid> = entity::Entity::find()
-            .select_only()
-            .column(entity::Column::Id)
-            .filter(entity::Column::Id.is_in(some.iter().copied()))
-            .lock(LockType::KeyShare)
-            .into_tuple()
-            .all(tx.conn())
-            .await?;
-        let rows: Vec<_> =
-            there.iter().filter_map(|id| Some(to_row(*id, noted.get(id)?).into_active_model())).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        let again = OnConflict::column(row::Column::TokenId)
-            .value(row::Column::UseCount, Expr::cust("token_usage.use_count + excluded.use_count"))
-            .update_columns([row::Column::LastUsed, row::Column::LastAddress])
-            .to_owned();
-        row::Entity::insert_many(rows).on_conflict(again).exec_without_returning(tx.conn()).await?;
+    // Tokens may have gone meanwhile; those that are there stay until this is written.
+    let there: Vec<Uuid> = entity::Entity::find()
+        .select_only()
+        .column(entity::Column::Id)
+        .filter(entity::Column::Id.is_in(portion.iter().map(|(token, _)| *token)))
+        .order_by_asc(entity::Column::Id)
+        .lock(LockType::KeyShare)
+        .into_tuple()
+        .all(tx.conn())
+        .await?;
+    let known = portion.iter().filter(|(token, _)| there.contains(token));
+    let rows: Vec<_> = known.map(|(token, used)| to_row(*token, used).into_active_model()).collect();
+    if rows.is_empty() {
+        return Ok(());
     }
+    row::Entity::insert_many(rows).on_conflict(again()).exec_without_returning(tx.conn()).await?;
     tx.commit().await
+}
+
+/// What becomes of a row that is there. Several processes write, each what it saw: neither the first nor
+/// the last use may go the wrong way.
+fn again() -> OnConflict {
+    let chosen = |column: &str, by: &str, sign: &str| {
+        Expr::cust(format!(
+            "CASE WHEN excluded.{by} {sign} token_usage.{by} THEN excluded.{column} ELSE token_usage.{column} END"
+        ))
+    };
+    OnConflict::column(row::Column::TokenId)
+        .value(row::Column::UseCount, Expr::cust("token_usage.use_count + excluded.use_count"))
+        .value(row::Column::FirstAddress, chosen("first_address", "first_used", "<"))
+        .value(row::Column::FirstUsed, chosen("first_used", "first_used", "<"))
+        .value(row::Column::LastAddress, chosen("last_address", "last_used", ">"))
+        .value(row::Column::LastUsed, chosen("last_used", "last_used", ">"))
+        .to_owned()
 }
 
 fn to_row(token_id: Uuid, used: &Use) -> row::Model {

@@ -276,7 +276,8 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     let mut tx = Watch::begin(ctx).await?;
     let user = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     protect_superusers(ctx, &tx, id).await?;
-    // Its tokens go with it, and so must what others hold on them.
+    // Its tokens go with it, and so must what others hold on them. Locked first, as everybody does who ends
+    // a token.
     let its: Vec<String> = tokens::store::ids_of(tx.conn(), id).await?.iter().map(ToString::to_string).collect();
     grants::forget_objects(tx.conn(), "authentik_core", "token", &its).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;

@@ -1,7 +1,13 @@
 //! What one request carries through the house: who calls, when, and the only sources of time and
 //! randomness. Handlers get a [`Ctx`]; rules get `&Ctx`; nothing else reads a clock.
 
-use crate::{access::Principal, app::App, db::Tx, error::Result, secret::PlainSecret};
+use crate::{
+    access::Principal,
+    app::App,
+    db::Tx,
+    error::Result,
+    secret::{Digest, PlainSecret},
+};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,6 +105,8 @@ pub struct RequestInfo {
 pub struct Ctx {
     pub app: Arc<App>,
     pub principal: Arc<Principal>,
+    /// What the caller has shown, so that he can be looked at again.
+    pub credential: Option<Digest>,
     /// Read once, in whole microseconds (PostgreSQL keeps no more).
     pub now: DateTime<Utc>,
     /// `None` for commands and jobs.
@@ -109,7 +117,7 @@ impl Ctx {
     #[must_use]
     pub fn new(app: Arc<App>, principal: Arc<Principal>, request: Option<RequestInfo>) -> Self {
         let now = app.clock.now().trunc_subsecs(6);
-        Self { app, principal, now, request }
+        Self { app, principal, credential: None, now, request }
     }
 
     /// Starts a transaction for writing. Dropped without [`Tx::commit`] it rolls back.

@@ -72,6 +72,17 @@ impl FieldErrors {
         self.0.entry(field).or_default().push(problem);
     }
 
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether there is a problem with this field.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.0.contains_key(field)
+    }
+
     /// # Errors
     /// [`Error::Invalid`] unless it is empty.
     pub fn finish(self) -> Result<()> {
@@ -96,6 +107,18 @@ impl Error {
     #[must_use]
     pub fn rule(field: &'static str, text: impl Into<String>) -> Self {
         Self::field(field, Problem::Rule(text.into()))
+    }
+
+    /// The error with its causes, for the log and the command line.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(source) = next {
+            text = format!("{text}: {source}");
+            next = source.source();
+        }
+        text
     }
 
     pub fn internal(source: impl Into<Source>) -> Self {

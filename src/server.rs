@@ -19,6 +19,7 @@ use hyper_util::{
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tessera_api_runtime::Response;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio_io_timeout::TimeoutStream;
 use tracing::{debug, info, warn};
 
 /// Longest request line and headers together, in bytes.
@@ -128,6 +129,9 @@ where
             let answer = serve(request, peer);
             async move { Ok::<_, Infallible>(answer.await) }
         });
+        let mut stream = Box::pin(TimeoutStream::new(stream));
+        // Who asks for much and does not read it must not make us keep it for ever.
+        stream.as_mut().set_write_timeout_pinned(Some(limits.head));
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {

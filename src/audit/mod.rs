@@ -129,6 +129,13 @@ impl Event {
         self.with("message", Value::String(message.into()))
     }
 
+    /// Names nobody, and no address.
+    #[must_use]
+    pub fn of_nobody(mut self) -> Self {
+        self.user = Some(json!({}));
+        self
+    }
+
     /// Names the account it happened to instead of the caller, without an address
     /// (contract: authentik-core §7.2).
     #[must_use]

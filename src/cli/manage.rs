@@ -108,15 +108,7 @@ pub fn explain(error: &Error) -> String {
             let texts = fields.iter().map(|(field, problems)| format!("{field}: {}", describe(problems)));
             texts.collect::<Vec<_>>().join("; ")
         }
-        other => {
-            let mut text = other.to_string();
-            let mut next = std::error::Error::source(other);
-            while let Some(source) = next {
-                text = format!("{text}: {source}");
-                next = source.source();
-            }
-            text
-        }
+        other => other.with_causes(),
     }
 }
 

@@ -16,27 +16,34 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, header};
 use std::sync::Arc;
 
-/// Who sent these headers.
+/// The credential in these headers, as the database knows it; `None` when there is none.
 ///
 /// # Errors
-/// [`Error::UnsupportedScheme`], [`Error::InvalidCredentials`]; otherwise when the database is away.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Principal>> {
+/// [`Error::UnsupportedScheme`], [`Error::InvalidCredentials`].
+pub fn credential(app: &App, headers: &HeaderMap) -> Result<Option<Digest>> {
     if !headers.contains_key(header::AUTHORIZATION) {
-        return Ok(Arc::new(Principal::Anonymous));
+        return Ok(None);
     }
     let value = text(headers, &header::AUTHORIZATION).ok_or(Error::InvalidCredentials)?;
     // A scheme with nothing after it counts as no credentials.
-    let Some((scheme, key)) = value.trim().split_once(' ') else { return Ok(Arc::new(Principal::Anonymous)) };
+    let Some((scheme, key)) = value.trim().split_once(' ') else { return Ok(None) };
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Error::UnsupportedScheme);
     }
     if key::form(key) == key::Form::Damaged {
         return Err(Error::InvalidCredentials);
     }
-    let digest = app.keyring.digest(&PlainSecret::new(key.to_owned()));
+    Ok(Some(app.keyring.digest(&PlainSecret::new(key.to_owned()))))
+}
+
+/// Who has this credential.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`]; otherwise when the database is away.
+pub async fn recognise(app: &App, digest: &Digest) -> Result<Arc<Principal>> {
     let now = app.clock.now();
     let generation = app.generation.current();
-    if let Some((then, principal)) = app.principals.get(&digest)
+    if let Some((then, principal)) = app.principals.get(digest)
         && then == generation
         && has_not_ended(&principal, now)
     {
@@ -44,12 +51,12 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Principa
         return Ok(principal);
     }
     // Also when the remembered one has ended: its token may have been given more time since.
-    let principal = Arc::new(Principal::Account(look_up(app, &digest).await?));
+    let principal = Arc::new(Principal::Account(look_up(app, digest).await?));
     if !has_not_ended(&principal, now) {
         return Err(Error::InvalidCredentials);
     }
     app.metrics.recognised(false);
-    app.principals.insert(digest, (generation, Arc::clone(&principal)));
+    app.principals.insert(digest.clone(), (generation, Arc::clone(&principal)));
     Ok(principal)
 }
 

@@ -1,6 +1,7 @@
 //! Authorization before the body is read: the document's `x-access`, applied by [`crate::access`], and
 //! whether the object exists for the caller. What a rule needs beyond that, its service decides.
 
+use super::authn;
 use crate::{
     access::Principal,
     app::App,
@@ -16,7 +17,7 @@ use crate::{
         tokens, users,
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tessera_api_runtime::{Access, Application, Decoder, Limits, Operation};
 use uuid::Uuid;
 
@@ -52,6 +53,25 @@ impl Application for App {
             Some(object) => Ok(exists(ctx, op, object).await?),
             None => Ok(()),
         }
+    }
+
+    async fn arrived(
+        &self,
+        mut ctx: Arc<Ctx>,
+        op: &'static Operation,
+        params: &[(String, String)],
+    ) -> std::result::Result<Arc<Ctx>, Failure> {
+        let Some(credential) = ctx.credential.clone() else { return Ok(ctx) };
+        let principal = authn::recognise(self, &credential).await?;
+        let same = Arc::ptr_eq(&principal, &ctx.principal);
+        let later = Ctx::new(Arc::clone(&ctx.app), principal, None);
+        // Nobody else has it: the gate gave it away.
+        let Some(now) = Arc::get_mut(&mut ctx) else { return Err(Error::internal("a context is shared").into()) };
+        (now.principal, now.now) = (later.principal, later.now);
+        if !same {
+            self.authorize(&ctx, op, params).await?;
+        }
+        Ok(ctx)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     },
     error::Error,
     resource::tokens::usage,
-    secret::keyring::hex,
+    secret::{Digest, keyring::hex},
     web,
 };
 use futures_util::FutureExt as _;
@@ -25,8 +25,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, head
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use std::{
-    error::Error as _,
-    fmt::Write as _,
     net::SocketAddr,
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -126,7 +124,7 @@ impl Gate {
                 found => found,
             };
             accept::check(op, &parts.headers, &parts.uri)?;
-            let principal = self.principal(&parts.headers, &info).await?;
+            let (principal, credential) = self.principal(&parts.headers, &info).await?;
             let found = match (found, op) {
                 (Ok(found), _) => found,
                 (Err((rejection, _)), op) => return self.without_operation(&method, &principal, rejection, op),
@@ -135,7 +133,9 @@ impl Gate {
             if op.is_some_and(|op| SHOWS_HEADERS.contains(&op.id)) {
                 info.shown_headers = without_credentials(&parts.headers);
             }
-            let ctx = Arc::new(Ctx::new(Arc::clone(&self.app), principal, Some(info)));
+            let mut ctx = Ctx::new(Arc::clone(&self.app), principal, Some(info));
+            ctx.credential = credential;
+            let ctx = Arc::new(ctx);
             found.dispatch(Arc::clone(&self.app), ctx, parts, body).await
         });
         let outcome = run.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&panic).into()));
@@ -163,8 +163,20 @@ impl Gate {
         Err(rejection.into())
     }
 
-    async fn principal(&self, headers: &HeaderMap, info: &RequestInfo) -> Result<Arc<Principal>, Failure> {
-        let principal = authn::authenticate(&self.app, headers).await.inspect_err(|error| {
+    async fn principal(
+        &self,
+        headers: &HeaderMap,
+        info: &RequestInfo,
+    ) -> Result<(Arc<Principal>, Option<Digest>), Failure> {
+        let who = async {
+            let credential = authn::credential(&self.app, headers)?;
+            let principal = match &credential {
+                Some(digest) => authn::recognise(&self.app, digest).await?,
+                None => Arc::new(Principal::Anonymous),
+            };
+            Ok((principal, credential))
+        };
+        let (principal, credential) = who.await.inspect_err(|error| {
             if matches!(error, Error::InvalidCredentials | Error::UnsupportedScheme) {
                 self.app.metrics.refused();
             }
@@ -173,7 +185,7 @@ impl Gate {
         if let (Principal::Anonymous, Some(address)) = (&*principal, info.client_ip) {
             self.limits.check_anonymous(address)?;
         }
-        Ok(principal)
+        Ok((principal, credential))
     }
 
     /// `/-/health/…`: no credentials, no body (contract: authentik-core §1.9).
@@ -254,11 +266,5 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 /// Logs what the caller is not told, once, with its causes.
 fn log(failure: &Failure) {
     let Failure::Error(cause @ (Error::Internal(_) | Error::Unavailable(_))) = failure else { return };
-    let mut chain = String::new();
-    let mut next = cause.source();
-    while let Some(source) = next {
-        let _ = write!(chain, ": {source}");
-        next = source.source();
-    }
-    error!("{cause}{chain}");
+    error!("{}", cause.with_causes());
 }

@@ -64,7 +64,7 @@ pub async fn run(app: Arc<App>) {
             }
         }
         if let Err(error) = as_holder(&app, &holder).await {
-            warn!(%error, "the sweep did not finish; it is tried again next time");
+            warn!(error = error.with_causes(), "the sweep did not finish; it is tried again next time");
         }
         due = next(app.clock.now(), interval);
     }

@@ -21,6 +21,6 @@ pub async fn run(app: Arc<App>) {
 /// Writes what has been noted so far; also the last thing a server does.
 pub async fn last(app: &Arc<App>) {
     if let Err(error) = usage::write(app).await {
-        warn!(%error, "the use of tokens could not be written yet");
+        warn!(error = error.with_causes(), "the use of tokens could not be written yet");
     }
 }

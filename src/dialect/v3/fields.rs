@@ -47,6 +47,7 @@ fn of_kind(field: &Field, value: Value) -> Result<Value, Texts> {
         Kind::Datetime => moment(&value),
         Kind::Dict => match value {
             Value::Object(_) if has_null(&value) => Err(one(NULL_CHARACTERS)),
+            Value::Object(_) if is_deeper(&value, DEEPEST) => Err(one(TOO_DEEP)),
             Value::Object(_) => Ok(value),
             _ => Err(one("Value must be a dictionary, and not have any duplicate keys.")),
         },
@@ -54,6 +55,7 @@ fn of_kind(field: &Field, value: Value) -> Result<Value, Texts> {
         Kind::Integer | Kind::Natural => integer(field, &value),
         Kind::Ip => address(&value),
         Kind::Json if has_null(&value) => Err(one(NULL_CHARACTERS)),
+        Kind::Json if is_deeper(&value, DEEPEST) => Err(one(TOO_DEEP)),
         Kind::Json => Ok(value),
         // Taken before; a list inside a list is in no document.
         Kind::List => Err(one("Expected a list of items.")),
@@ -74,6 +76,18 @@ fn has_null(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(has_null),
         Value::Object(map) => map.iter().any(|(k, v)| k.contains('\0') || has_null(v)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Most levels of free-form JSON. It comes back inside of other JSON, and parsers stop at 128.
+const DEEPEST: usize = 64;
+const TOO_DEEP: &str = "Values may be nested 64 levels deep.";
+
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|item| is_deeper(item, levels - 1)),
+        Value::Object(map) => levels == 0 || map.values().any(|item| is_deeper(item, levels - 1)),
+        _ => false,
     }
 }
 

@@ -59,7 +59,12 @@ fn single(field: &Field, value: &str) -> Result<Option<Value>, String> {
             Some(n) => json!(n),
             None => return Err("Enter a number.".to_owned()),
         },
-        _ if value.contains('\0') => return Err(NULL_CHARACTERS.to_owned()),
+        _ if value.contains('\0') && !field.lenient => return Err(NULL_CHARACTERS.to_owned()),
+        // A search loses them, as in the original; ignoring all of it would find everything.
+        _ if value.contains('\0') => match value.replace('\0', "").trim() {
+            "" => return Ok(None),
+            text => json!(text),
+        },
         _ => match value.trim() {
             "" => return Ok(None),
             text => json!(text),

@@ -129,7 +129,7 @@ pub async fn top_per_user(ctx: &Ctx, action: &str, most: u64) -> Result<Vec<Used
     let backend = db.get_database_backend();
     let application = || match backend {
         DatabaseBackend::Postgres => Expr::cust("CAST(context -> 'authorized_application' AS text)"),
-        _ => Expr::cust("json_extract(context, '$.authorized_application')"),
+        _ => Expr::cust("context -> '$.authorized_application'"),
     };
     let rows: Vec<(String, i64, i64)> = store::visible(&ctx.principal)
         .filter(Column::Action.eq(action))

@@ -53,7 +53,9 @@ pub async fn list(ctx: &Ctx, request: &ListRequest, filter: GroupFilter) -> Resu
     let db = ctx.app.db.read();
     let mut errors = FieldErrors::default();
     let known = users::store::existing(db, &filter.members_by_pk).await?;
-    if let Some(id) = filter.members_by_pk.iter().find(|id| !known.contains(id)) {
+    // Nor may a filter tell which accounts there are.
+    let hidden = |id: &i32| !ctx.principal.holds_on(code::VIEW_USER, &id.to_string());
+    if let Some(id) = filter.members_by_pk.iter().find(|id| !known.contains(id) || hidden(id)) {
         errors.add("members_by_pk", Problem::UnknownChoice(id.to_string()));
     }
     let known = users::store::existing_usernames(db, &filter.members_by_username).await?;
@@ -105,14 +107,25 @@ async fn check_references(tx: &Tx, own: Option<Uuid>, wanted: References<'_>, er
     Ok(())
 }
 
-/// A group shows its members, so only who may see an account may make it one.
-fn check_sight(ctx: &Ctx, wanted: &[i32], present: &[i32]) -> Result<()> {
+/// A group shows its members, so only who may see an account may make it one. An account out of sight is
+/// answered like one that does not exist, but not before it is known that the edit would not be refused
+/// whoever the members were.
+fn unseen(ctx: &Ctx, wanted: &[i32], present: &[i32]) -> Option<Problem> {
     let present: std::collections::HashSet<_> = present.iter().collect();
     let unseen = |id: &&i32| !present.contains(id) && !ctx.principal.holds_on(code::VIEW_USER, &id.to_string());
-    match wanted.iter().find(unseen) {
-        Some(id) => Err(Error::field("users", Problem::UnknownKey(id.to_string()))),
-        None => Ok(()),
+    wanted.iter().find(unseen).map(|id| Problem::UnknownKey(id.to_string()))
+}
+
+/// Adds what is wrong with members out of sight to other faults.
+fn with_unseen(mut errors: FieldErrors, unseen: Option<&Problem>) -> Result<()> {
+    if let Some(problem) = unseen.filter(|_| !errors.is_empty() && !errors.has("users")) {
+        errors.add("users", problem.clone());
     }
+    errors.finish()
+}
+
+fn refuse_unseen(unseen: Option<Problem>) -> Result<()> {
+    unseen.map_or(Ok(()), |problem| Err(Error::field("users", problem)))
 }
 
 /// A role belongs to one group at most.
@@ -143,9 +156,9 @@ fn distinct<T: Ord>(mut ids: Vec<T>) -> Vec<T> {
 /// # Errors
 /// [`Error::Invalid`]; [`Error::Forbidden`] when its members would get more than the caller holds.
 pub async fn create(ctx: &Ctx, new: NewGroup) -> Result<GroupView> {
-    check_sight(ctx, &new.users, &[])?;
+    let unseen = unseen(ctx, &new.users, &[]);
     let mut tx = Watch::begin(ctx).await?;
-    let group = insert(ctx, &mut tx, new).await?;
+    let group = make(ctx, &mut tx, new, unseen).await?;
     let made = store::view(tx.conn(), &Principal::System, group.id).await?;
     tx.commit().await?;
     Ok(made)
@@ -156,12 +169,16 @@ pub async fn create(ctx: &Ctx, new: NewGroup) -> Result<GroupView> {
 /// # Errors
 /// As [`create`].
 pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewGroup) -> Result<Model> {
+    make(ctx, tx, new, None).await
+}
+
+async fn make(ctx: &Ctx, tx: &mut Tx, new: NewGroup, unseen: Option<Problem>) -> Result<Model> {
     let mut errors = FieldErrors::default();
     let (members, roles) = (distinct(new.users), distinct(new.roles));
     check_name(tx, &new.name, None, &mut errors).await?;
     let wanted = References { parent: new.parent, users: &members, roles: &roles };
     check_references(tx, None, wanted, &mut errors).await?;
-    errors.finish()?;
+    with_unseen(errors, unseen.as_ref())?;
     check_carriers(tx, None, &roles).await?;
     let watch = Watch::before(ctx, tx, &members).await?;
     let is_superuser = new.is_superuser.unwrap_or(false);
@@ -180,6 +197,7 @@ pub async fn insert(ctx: &Ctx, tx: &mut Tx, new: NewGroup) -> Result<Model> {
     store::set_members(tx.conn(), group.id, &members).await?;
     grants::set_roles_of_group(tx.conn(), group.id, &roles).await?;
     watch.after(ctx, tx, &members).await?;
+    refuse_unseen(unseen)?;
     let fields = json!({
         "name": group.name, "is_superuser": group.is_superuser, "parent": group.parent_id.map(|id| id.simple().to_string()), "attributes": group.attributes,
     });
@@ -207,10 +225,10 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
         roles: roles.as_deref().unwrap_or_default(),
     };
     check_references(&tx, Some(id), wanted, &mut errors).await?;
-    errors.finish()?;
-    check_carriers(&tx, Some(id), roles.as_deref().unwrap_or_default()).await?;
     let mut affected = store::member_ids(tx.conn(), id).await?;
-    check_sight(ctx, members.as_deref().unwrap_or_default(), &affected)?;
+    let unseen = unseen(ctx, members.as_deref().unwrap_or_default(), &affected);
+    with_unseen(errors, unseen.as_ref())?;
+    check_carriers(&tx, Some(id), roles.as_deref().unwrap_or_default()).await?;
     affected.extend(members.iter().flatten());
     let watch = Watch::before(ctx, &tx, &affected).await?;
     let name = change.name.unwrap_or_else(|| old.name.clone());
@@ -233,6 +251,7 @@ pub async fn update(ctx: &Ctx, id: Uuid, change: GroupChange) -> Result<GroupVie
         grants::set_roles_of_group(tx.conn(), id, &roles).await?;
     }
     watch.after(ctx, &tx, &affected).await?;
+    refuse_unseen(unseen)?;
     audit::record(&tx, ctx, Event::updated(&subject(&group)));
     let changed = store::view(tx.conn(), &ctx.principal, id).await?;
     tx.touch();

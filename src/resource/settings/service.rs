@@ -96,6 +96,9 @@ fn diff(old: &Model, new: &Model) -> Value {
     Value::Object(shown.collect())
 }
 
+/// Longest list of sources of pictures, in bytes: it is gone through for every account shown.
+const LONGEST_AVATARS: usize = 1000;
+
 /// Values that the wire format takes and that would undo what the server is for.
 fn check(change: &SettingsChange) -> Result<()> {
     // Tokens that have ended when they are made, events that go before anybody saw them.
@@ -106,6 +109,12 @@ fn check(change: &SettingsChange) -> Result<()> {
         if duration.is_some_and(|duration| duration.delta() <= TimeDelta::zero()) {
             return Err(Error::rule(field, "The duration must be longer than nothing."));
         }
+    }
+    if change.avatars.as_ref().is_some_and(|avatars| avatars.len() > LONGEST_AVATARS) {
+        return Err(Error::rule(
+            "avatars",
+            format!("Ensure this field has no more than {LONGEST_AVATARS} characters."),
+        ));
     }
     change.footer_links.as_ref().map_or(Ok(()), check_links)
 }

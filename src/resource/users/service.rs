@@ -284,7 +284,10 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     store::delete(tx.conn(), id).await?;
     watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
-    audit::record(&tx, ctx, Event::deleted(&subject(&user)));
+    // Somebody who deletes himself is forgotten too; that the account went is not.
+    let own = ctx.principal.account().is_some_and(|caller| caller.id == id);
+    let gone = Event::deleted(&subject(&user));
+    audit::record(&tx, ctx, if own { gone.of_nobody() } else { gone });
     let forget = erasure::ask(&tx, id).await?;
     tx.touch();
     tx.commit().await?;

@@ -27,6 +27,15 @@ pub trait Application: Send + Sync + 'static {
         op: &'static Operation,
         params: &[(String, String)],
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// The body has arrived, perhaps long after its head: what was decided then must still be so. Gives the
+    /// context to go on with.
+    fn arrived(
+        &self,
+        ctx: Arc<Self::Ctx>,
+        op: &'static Operation,
+        params: &[(String, String)],
+    ) -> impl Future<Output = Result<Arc<Self::Ctx>, Self::Error>> + Send;
 }
 
 /// A request whose operation is known.

@@ -825,7 +825,9 @@ fn run_events_events_create<A: Events>(
     Box::pin(async move {
         app.authorize(&ctx, &EVENTS_EVENTS_CREATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &EVENTS_EVENTS_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &EVENTS_EVENTS_CREATE, &params).await?;
         let response = app.events_events_create(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -870,7 +872,9 @@ fn run_events_events_partial_update<A: Events>(
 
         let path = EventsEventsPartialUpdatePath { event_uuid: rt::path_parameter(&request.params, "event_uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &EVENTS_EVENTS_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &EVENTS_EVENTS_PARTIAL_UPDATE, &params).await?;
         let response = app.events_events_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -934,7 +938,9 @@ fn run_events_events_update<A: Events>(
 
         let path = EventsEventsUpdatePath { event_uuid: rt::path_parameter(&request.params, "event_uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &EVENTS_EVENTS_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &EVENTS_EVENTS_UPDATE, &params).await?;
         let response = app.events_events_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

@@ -560,7 +560,9 @@ fn run_core_groups_add_user_create<A: Groups>(
 
         let path = CoreGroupsAddUserCreatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_GROUPS_ADD_USER_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_GROUPS_ADD_USER_CREATE, &params).await?;
         let response = app.core_groups_add_user_create(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -574,7 +576,9 @@ fn run_core_groups_create<A: Groups>(
     Box::pin(async move {
         app.authorize(&ctx, &CORE_GROUPS_CREATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_GROUPS_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_GROUPS_CREATE, &params).await?;
         let response = app.core_groups_create(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -619,7 +623,9 @@ fn run_core_groups_partial_update<A: Groups>(
 
         let path = CoreGroupsPartialUpdatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_GROUPS_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_GROUPS_PARTIAL_UPDATE, &params).await?;
         let response = app.core_groups_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -635,7 +641,9 @@ fn run_core_groups_remove_user_create<A: Groups>(
 
         let path = CoreGroupsRemoveUserCreatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_GROUPS_REMOVE_USER_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_GROUPS_REMOVE_USER_CREATE, &params).await?;
         let response = app.core_groups_remove_user_create(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -667,7 +675,9 @@ fn run_core_groups_update<A: Groups>(
 
         let path = CoreGroupsUpdatePath { group_uuid: rt::path_parameter(&request.params, "group_uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_GROUPS_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_GROUPS_UPDATE, &params).await?;
         let response = app.core_groups_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

@@ -1438,7 +1438,9 @@ fn run_rbac_permissions_assigned_by_roles_assign<A: Permissions>(
 
         let path = RbacPermissionsAssignedByRolesAssignPath { uuid: rt::path_parameter(&request.params, "uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_ASSIGN, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_ASSIGN, &params).await?;
         let response = app.rbac_permissions_assigned_by_roles_assign(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1474,7 +1476,9 @@ fn run_rbac_permissions_assigned_by_roles_unassign_partial_update<A: Permissions
             uuid: rt::path_parameter(&request.params, "uuid")?,
         };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_UNASSIGN_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_UNASSIGN_PARTIAL_UPDATE, &params).await?;
         let response = app.rbac_permissions_assigned_by_roles_unassign_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1490,7 +1494,9 @@ fn run_rbac_permissions_assigned_by_users_assign<A: Permissions>(
 
         let path = RbacPermissionsAssignedByUsersAssignPath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_ASSIGN, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_ASSIGN, &params).await?;
         let response = app.rbac_permissions_assigned_by_users_assign(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1525,7 +1531,9 @@ fn run_rbac_permissions_assigned_by_users_unassign_partial_update<A: Permissions
         let path =
             RbacPermissionsAssignedByUsersUnassignPartialUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_UNASSIGN_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_UNASSIGN_PARTIAL_UPDATE, &params).await?;
         let response = app.rbac_permissions_assigned_by_users_unassign_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1600,7 +1608,9 @@ fn run_rbac_permissions_roles_partial_update<A: Permissions>(
 
         let path = RbacPermissionsRolesPartialUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_ROLES_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_ROLES_PARTIAL_UPDATE, &params).await?;
         let response = app.rbac_permissions_roles_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1631,7 +1641,9 @@ fn run_rbac_permissions_roles_update<A: Permissions>(
 
         let path = RbacPermissionsRolesUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_ROLES_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_ROLES_UPDATE, &params).await?;
         let response = app.rbac_permissions_roles_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1677,7 +1689,9 @@ fn run_rbac_permissions_users_partial_update<A: Permissions>(
 
         let path = RbacPermissionsUsersPartialUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_USERS_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_USERS_PARTIAL_UPDATE, &params).await?;
         let response = app.rbac_permissions_users_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -1708,7 +1722,9 @@ fn run_rbac_permissions_users_update<A: Permissions>(
 
         let path = RbacPermissionsUsersUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_PERMISSIONS_USERS_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_PERMISSIONS_USERS_UPDATE, &params).await?;
         let response = app.rbac_permissions_users_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

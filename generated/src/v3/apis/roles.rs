@@ -380,7 +380,9 @@ fn run_rbac_roles_create<A: Roles>(
     Box::pin(async move {
         app.authorize(&ctx, &RBAC_ROLES_CREATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_ROLES_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_ROLES_CREATE, &params).await?;
         let response = app.rbac_roles_create(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -425,7 +427,9 @@ fn run_rbac_roles_partial_update<A: Roles>(
 
         let path = RbacRolesPartialUpdatePath { uuid: rt::path_parameter(&request.params, "uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_ROLES_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_ROLES_PARTIAL_UPDATE, &params).await?;
         let response = app.rbac_roles_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -456,7 +460,9 @@ fn run_rbac_roles_update<A: Roles>(
 
         let path = RbacRolesUpdatePath { uuid: rt::path_parameter(&request.params, "uuid")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &RBAC_ROLES_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &RBAC_ROLES_UPDATE, &params).await?;
         let response = app.rbac_roles_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

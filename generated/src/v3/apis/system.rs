@@ -339,7 +339,9 @@ fn run_admin_settings_partial_update<A: System>(
     Box::pin(async move {
         app.authorize(&ctx, &ADMIN_SETTINGS_PARTIAL_UPDATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &ADMIN_SETTINGS_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &ADMIN_SETTINGS_PARTIAL_UPDATE, &params).await?;
         let response = app.admin_settings_partial_update(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -366,7 +368,9 @@ fn run_admin_settings_update<A: System>(
     Box::pin(async move {
         app.authorize(&ctx, &ADMIN_SETTINGS_UPDATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &ADMIN_SETTINGS_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &ADMIN_SETTINGS_UPDATE, &params).await?;
         let response = app.admin_settings_update(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

@@ -670,7 +670,9 @@ fn run_core_tokens_create<A: Tokens>(
     Box::pin(async move {
         app.authorize(&ctx, &CORE_TOKENS_CREATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_TOKENS_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_TOKENS_CREATE, &params).await?;
         let response = app.core_tokens_create(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -715,7 +717,9 @@ fn run_core_tokens_partial_update<A: Tokens>(
 
         let path = CoreTokensPartialUpdatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_TOKENS_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_TOKENS_PARTIAL_UPDATE, &params).await?;
         let response = app.core_tokens_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -747,7 +751,9 @@ fn run_core_tokens_rotate_create<A: Tokens>(
 
         let path = CoreTokensRotateCreatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_TOKENS_ROTATE_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_TOKENS_ROTATE_CREATE, &params).await?;
         let response = app.core_tokens_rotate_create(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -763,7 +769,9 @@ fn run_core_tokens_set_key_create<A: Tokens>(
 
         let path = CoreTokensSetKeyCreatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_TOKENS_SET_KEY_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_TOKENS_SET_KEY_CREATE, &params).await?;
         let response = app.core_tokens_set_key_create(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -779,7 +787,9 @@ fn run_core_tokens_update<A: Tokens>(
 
         let path = CoreTokensUpdatePath { identifier: rt::path_parameter(&request.params, "identifier")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_TOKENS_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_TOKENS_UPDATE, &params).await?;
         let response = app.core_tokens_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

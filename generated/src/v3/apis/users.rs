@@ -768,7 +768,9 @@ fn run_core_users_create<A: Users>(
     Box::pin(async move {
         app.authorize(&ctx, &CORE_USERS_CREATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_USERS_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_USERS_CREATE, &params).await?;
         let response = app.core_users_create(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -841,7 +843,9 @@ fn run_core_users_partial_update<A: Users>(
 
         let path = CoreUsersPartialUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_USERS_PARTIAL_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_USERS_PARTIAL_UPDATE, &params).await?;
         let response = app.core_users_partial_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -884,7 +888,9 @@ fn run_core_users_service_account_create<A: Users>(
     Box::pin(async move {
         app.authorize(&ctx, &CORE_USERS_SERVICE_ACCOUNT_CREATE, &request.params).await?;
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_USERS_SERVICE_ACCOUNT_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_USERS_SERVICE_ACCOUNT_CREATE, &params).await?;
         let response = app.core_users_service_account_create(&ctx, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -900,7 +906,9 @@ fn run_core_users_set_password_create<A: Users>(
 
         let path = CoreUsersSetPasswordCreatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_USERS_SET_PASSWORD_CREATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_USERS_SET_PASSWORD_CREATE, &params).await?;
         let response = app.core_users_set_password_create(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
@@ -916,7 +924,9 @@ fn run_core_users_update<A: Users>(
 
         let path = CoreUsersUpdatePath { id: rt::path_parameter(&request.params, "id")? };
 
+        let params = request.params.clone();
         let body = rt::read_model(&*app, &CORE_USERS_UPDATE, request).await?;
+        let ctx = app.arrived(ctx, &CORE_USERS_UPDATE, &params).await?;
         let response = app.core_users_update(&ctx, path, body).await?;
         Ok(rt::IntoResponse::into_response(response))
     })

@@ -4,7 +4,7 @@ use super::{
     chain::{self, Change},
     entity::{Column, Entity},
 };
-use crate::{ctx::Ctx, error::Result};
+use crate::{ctx::Ctx, error::Result, resource::grants::store as grants};
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseBackend, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
@@ -24,16 +24,21 @@ pub async fn prune(ctx: &Ctx, most: u64) -> Result<u64> {
         .filter(Column::Expires.lt(ctx.now))
         .order_by_asc(Column::Expires)
         .limit(most)
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .into_tuple()
         .all(tx.conn())
         .await?;
     remove(tx, ended).await
 }
 
-async fn remove(tx: crate::db::Tx, ids: Vec<Uuid>) -> Result<u64> {
+/// Removes events that are locked, with the grants on them.
+async fn remove(mut tx: crate::db::Tx, ids: Vec<Uuid>) -> Result<u64> {
     let count = ids.len() as u64;
     if count > 0 {
+        let objects: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        if grants::forget_objects(tx.conn(), "authentik_events", "event", &objects).await? > 0 {
+            tx.touch();
+        }
         tx.change_events(Change::Removed(ids));
         tx.commit().await?;
     }
@@ -61,6 +66,7 @@ pub async fn erase(ctx: &Ctx, user: i32, most: u64) -> Result<u64> {
         .column(Column::Id)
         .filter(sea_orm::sea_query::ExprTrait::eq(json_text(backend, "\"user\"", &["pk"]), user.to_string()))
         .limit(most)
+        .lock(LockType::Update)
         .into_tuple()
         .all(tx.conn())
         .await?;

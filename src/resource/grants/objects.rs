@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Problem, Result},
     resource::{grants::roles::role, groups, tokens, users},
 };
-use sea_orm::{ConnectionTrait, EntityTrait as _};
+use sea_orm::{ConnectionTrait, EntityTrait as _, QuerySelect as _, QueryTrait as _, Select, sea_query::LockType};
 use uuid::Uuid;
 
 /// An object's primary key the way grants hold it.
@@ -31,28 +31,44 @@ pub fn canonical(model: &Model, key: &str) -> Result<String> {
 /// # Errors
 /// When the database is away.
 pub async fn description(db: &impl ConnectionTrait, model: &Model, key: &str) -> Result<Option<String>> {
+    named(db, model, key, None).await
+}
+
+async fn named(db: &impl ConnectionTrait, model: &Model, key: &str, lock: Option<LockType>) -> Result<Option<String>> {
     let (number, id) = (key.parse::<i32>().ok(), key.parse::<Uuid>().ok());
     Ok(match (model.name, number, id) {
-        ("user", Some(number), _) => users::Entity::find_by_id(number).one(db).await?.map(|user| user.username),
-        ("group", _, Some(id)) => {
-            groups::Entity::find_by_id(id).one(db).await?.map(|group| format!("Group {}", group.name))
+        ("user", Some(number), _) => {
+            let select = users::Entity::find_by_id(number).apply_if(lock, Select::lock);
+            select.one(db).await?.map(|user| user.username)
         }
-        ("token", _, Some(id)) => tokens::Entity::find_by_id(id).one(db).await?.map(|token| token.identifier),
-        ("role", _, Some(id)) => role::Entity::find_by_id(id).one(db).await?.map(|role| format!("Role {}", role.name)),
+        ("group", _, Some(id)) => {
+            let select = groups::Entity::find_by_id(id).apply_if(lock, Select::lock);
+            select.one(db).await?.map(|group| format!("Group {}", group.name))
+        }
+        ("token", _, Some(id)) => {
+            let select = tokens::Entity::find_by_id(id).apply_if(lock, Select::lock);
+            select.one(db).await?.map(|token| token.identifier)
+        }
+        ("role", _, Some(id)) => {
+            let select = role::Entity::find_by_id(id).apply_if(lock, Select::lock);
+            select.one(db).await?.map(|role| format!("Role {}", role.name))
+        }
         ("event", _, Some(id)) => {
-            audit::Entity::find_by_id(id).one(db).await?.map(|event| format!("Event {}", event.action))
+            let select = audit::Entity::find_by_id(id).apply_if(lock, Select::lock);
+            select.one(db).await?.map(|event| format!("Event {}", event.action))
         }
         _ => None,
     })
 }
 
-/// The key of an object that exists.
+/// The key of an object that exists, and does so until the transaction ends: who deletes it waits, and
+/// takes along what is granted meanwhile.
 ///
 /// # Errors
 /// [`Error::Invalid`] otherwise.
 pub async fn existing(db: &impl ConnectionTrait, model: &Model, key: &str) -> Result<String> {
     let object = canonical(model, key)?;
-    match description(db, model, &object).await? {
+    match named(db, model, &object, Some(LockType::KeyShare)).await? {
         Some(_) => Ok(object),
         None => Err(Error::field("object_pk", Problem::UnknownKey(key.to_owned()))),
     }

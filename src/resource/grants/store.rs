@@ -110,20 +110,28 @@ pub async fn remove(db: &impl ConnectionTrait, holder: Holder, permission: &str,
     Ok(entity::Entity::delete_many().filter(same).exec(db).await?.rows_affected > 0)
 }
 
-/// Removes every grant on some objects of a model, so that none outlives them (authentik-rbac §8, 9).
-pub async fn forget_objects(db: &impl ConnectionTrait, app_label: &str, model: &str, objects: &[String]) -> Result<()> {
+/// Removes every grant on some objects of a model, so that none outlives them (authentik-rbac §8, 9);
+/// tells how many.
+pub async fn forget_objects(
+    db: &impl ConnectionTrait,
+    app_label: &str,
+    model: &str,
+    objects: &[String],
+) -> Result<u64> {
+    let mut forgotten = 0;
     for some in objects.chunks(MANY) {
-        entity::Entity::delete_many()
+        let gone = entity::Entity::delete_many()
             .filter(entity::Column::ObjectPk.is_in(some))
             .filter(entity::Column::Permission.is_in(super::catalogue::of_model(app_label, model)))
             .exec(db)
             .await?;
+        forgotten += gone.rows_affected;
     }
-    Ok(())
+    Ok(forgotten)
 }
 
 /// As [`forget_objects`], for one.
-pub async fn forget_object(db: &impl ConnectionTrait, app_label: &str, model: &str, object: &str) -> Result<()> {
+pub async fn forget_object(db: &impl ConnectionTrait, app_label: &str, model: &str, object: &str) -> Result<u64> {
     forget_objects(db, app_label, model, &[object.to_owned()]).await
 }
 

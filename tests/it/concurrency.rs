@@ -62,7 +62,7 @@ async fn one_key_once(server: &Server) {
 }
 
 /// Sixteen clients use a key without pause while `end` ends its power; afterwards none gets through.
-async fn used_while(server: &Server, key: &str, path: &'static str, end: impl AsyncFnOnce()) {
+pub async fn used_while(server: &Server, key: &str, path: &'static str, end: impl AsyncFnOnce()) {
     let over = Arc::new(AtomicBool::new(false));
     let before = Arc::new(AtomicU32::new(0));
     let mut tasks = tokio::task::JoinSet::new();

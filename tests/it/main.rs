@@ -14,6 +14,7 @@ mod groups;
 mod harness;
 mod input;
 mod permissions;
+mod rbac;
 mod secrets;
 mod startup;
 mod system;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         users::all(),
         groups::all(),
         permissions::all(),
+        rbac::all(),
         escalation::all(),
         system::all(),
         input::all(),

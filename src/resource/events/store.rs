@@ -140,5 +140,6 @@ pub async fn find(db: &impl ConnectionTrait, principal: &Principal, id: Uuid) ->
 /// As [`find`].
 pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, id: Uuid) -> Result<Model> {
     use sea_orm::QuerySelect as _;
-    visible(principal).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?.ok_or(Error::NotFound)
+    // Events go when the transaction ends, after the grants on them, so nobody may add one meanwhile.
+    visible(principal).filter(Column::Id.eq(id)).lock(LockType::Update).one(db).await?.ok_or(Error::NotFound)
 }

@@ -19,6 +19,7 @@ use crate::{
         groups, users,
     },
 };
+use std::num::IntErrorKind;
 use tessera_api::v3::{apis::permissions::*, models};
 
 fn to_model(permission: &Permission) -> models::Permission {
@@ -107,6 +108,7 @@ fn of_user(shown: ObjectGrant) -> models::ExtraUserObjectPermission {
 fn at_most_ten(page_size: Option<&str>) -> Option<&str> {
     page_size.map(|text| match text.trim().parse::<u64>() {
         Ok(size) if size > 10 => "10",
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => "10",
         _ => text,
     })
 }

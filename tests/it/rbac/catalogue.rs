@@ -1,0 +1,198 @@
+//! The permissions there are (contract: authentik-rbac §1.1, §3).
+
+use super::{Target, UNKNOWN, globally, on};
+use crate::harness::{Server, tests};
+use http::Method;
+use serde_json::{Value, json};
+
+tests![
+    every_permission_is_listed,
+    order_is_by_code_point,
+    filters,
+    search,
+    of_a_role,
+    of_an_account,
+    retrieve,
+    superusers_only,
+    nothing_is_written,
+];
+
+const PATH: &str = "/rbac/permissions/";
+
+/// Label, model, code and name of what a server of these families lists, in the order of names.
+const EXPECTED: [(&str, &str, &str, &str); 35] = [
+    ("authentik_core", "group", "add_user_to_group", "Add user to group"),
+    ("authentik_rbac", "systempermission", "access_admin_interface", "Can access admin interface"),
+    ("authentik_events", "event", "add_event", "Can add Event"),
+    ("authentik_core", "group", "add_group", "Can add Group"),
+    ("authentik_rbac", "role", "add_role", "Can add Role"),
+    ("authentik_core", "token", "add_token", "Can add Token"),
+    ("authentik_core", "user", "add_user", "Can add User"),
+    ("authentik_core", "user", "assign_user_permissions", "Can assign permissions to users"),
+    ("authentik_rbac", "role", "assign_role_permissions", "Can assign permissions to users"),
+    ("authentik_events", "event", "change_event", "Can change Event"),
+    ("authentik_core", "group", "change_group", "Can change Group"),
+    ("authentik_rbac", "role", "change_role", "Can change Role"),
+    ("authentik_core", "token", "change_token", "Can change Token"),
+    ("authentik_core", "user", "change_user", "Can change User"),
+    ("authentik_events", "event", "delete_event", "Can delete Event"),
+    ("authentik_core", "group", "delete_group", "Can delete Group"),
+    ("authentik_rbac", "role", "delete_role", "Can delete Role"),
+    ("authentik_core", "token", "delete_token", "Can delete Token"),
+    ("authentik_core", "user", "delete_user", "Can delete User"),
+    ("authentik_rbac", "systempermission", "edit_system_settings", "Can edit system settings"),
+    ("authentik_core", "user", "impersonate", "Can impersonate other users"),
+    ("authentik_core", "user", "preview_user", "Can preview user data sent to providers"),
+    ("authentik_core", "user", "unassign_user_permissions", "Can unassign permissions from users"),
+    ("authentik_rbac", "role", "unassign_role_permissions", "Can unassign permissions from users"),
+    ("authentik_events", "event", "view_event", "Can view Event"),
+    ("authentik_core", "group", "view_group", "Can view Group"),
+    ("authentik_rbac", "role", "view_role", "Can view Role"),
+    ("authentik_core", "token", "view_token", "Can view Token"),
+    ("authentik_core", "user", "view_user", "Can view User"),
+    ("authentik_rbac", "systempermission", "view_system_info", "Can view system info"),
+    ("authentik_rbac", "systempermission", "view_system_settings", "Can view system settings"),
+    ("authentik_core", "group", "remove_user_from_group", "Remove user from group"),
+    ("authentik_core", "user", "reset_user_password", "Reset Password"),
+    ("authentik_core", "user", "view_user_applications", "View applications the user has access to"),
+    ("authentik_core", "token", "view_token_key", "View token's key"),
+];
+
+async fn listed(server: &Server, query: &str) -> Vec<String> {
+    server.admin().get(&format!("{PATH}{query}")).await.expect_list("codename")
+}
+
+async fn every_permission_is_listed(server: &Server) {
+    let page = server.admin().get(PATH).await.expect(200);
+    let items = page["results"].as_array().expect("a list");
+    assert_eq!(page["pagination"]["count"], EXPECTED.len());
+    let key = |item: &Value| ["app_label", "model", "codename", "name"].map(|field| super::text(&item[field]));
+    let mut got: Vec<_> = items.iter().map(key).collect();
+    let mut expected: Vec<_> =
+        EXPECTED.iter().map(|(a, m, c, n)| [a, m, c, n].map(|text| (*text).to_owned())).collect();
+    got.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(got, expected);
+    let verbose = |code: &str| {
+        let item = items.iter().find(|item| item["codename"] == code).expect("listed");
+        (super::text(&item["app_label_verbose"]), super::text(&item["model_verbose"]))
+    };
+    assert_eq!(verbose("view_user"), ("authentik Core".into(), "User".into()));
+    assert_eq!(verbose("view_system_info"), ("authentik RBAC".into(), "System permission".into()));
+    assert_eq!(verbose("view_event"), ("authentik Events".into(), "Event".into()));
+    assert!(!listed(server, "").await.iter().any(|code| code == "set_token_key"), "there is no such permission");
+}
+
+async fn order_is_by_code_point(server: &Server) {
+    let names = async |query: &str| server.admin().get(&format!("{PATH}{query}")).await.expect_list("name");
+    let expected: Vec<&str> = EXPECTED.iter().map(|(.., name)| *name).collect();
+    assert_eq!(names("").await, expected);
+    assert_eq!(names("?ordering=nonsense,model").await, expected);
+    let reversed: Vec<&str> = expected.iter().rev().copied().collect();
+    assert_eq!(names("?ordering=-name").await, reversed);
+    let codes = listed(server, "?ordering=codename").await;
+    assert!(codes.is_sorted() && codes.len() == EXPECTED.len(), "{codes:?}");
+    let numbers = async |query: &str| {
+        let texts = server.admin().get(&format!("{PATH}{query}")).await.expect_list("id");
+        texts.iter().map(|text| text.parse().expect("a number")).collect::<Vec<i64>>()
+    };
+    let up = numbers("?ordering=id").await;
+    assert!(up.is_sorted() && up.len() == EXPECTED.len(), "{up:?}");
+    let down: Vec<i64> = up.into_iter().rev().collect();
+    assert_eq!(numbers("?ordering=-id").await, down);
+}
+
+async fn filters(server: &Server) {
+    assert_eq!(listed(server, "?codename=view_user").await, ["view_user"]);
+    for nothing in
+        ["?codename=VIEW_USER", "?codename=view", "?content_type__model=User", "?content_type__app_label=core"]
+    {
+        assert_eq!(listed(server, nothing).await, Vec::<String>::new(), "{nothing}");
+    }
+    let of_events = ["add_event", "change_event", "delete_event", "view_event"];
+    assert_eq!(listed(server, "?content_type__app_label=authentik_events").await, of_events);
+    assert_eq!(listed(server, "?content_type__model=event").await, of_events);
+    assert_eq!(listed(server, "?content_type__model=event&content_type__app_label=authentik_core").await.len(), 0);
+    assert_eq!(listed(server, "?codename=view_user&content_type__model=user").await, ["view_user"]);
+    assert_eq!(listed(server, "?codename=&content_type__model=&role=&user=&search=").await.len(), EXPECTED.len());
+    assert_eq!(listed(server, "?page_size=2&page=2&ordering=codename").await, ["add_group", "add_role"]);
+    server.admin().get(&format!("{PATH}?page=99")).await.expect_detail(404, "Invalid page.");
+}
+
+async fn search(server: &Server) {
+    assert_eq!(listed(server, "?search=EVENTS").await.len(), 4);
+    assert_eq!(listed(server, "?search=authentik_rbac,systempermission").await.len(), 4);
+    assert_eq!(listed(server, "?search=token%20view").await, ["view_token", "view_token_key"]);
+    // Names are for people, not for the search.
+    assert_eq!(listed(server, "?search=Password").await, ["reset_user_password"]);
+    assert_eq!(listed(server, "?search=Can").await, Vec::<String>::new());
+}
+
+async fn of_a_role(server: &Server) {
+    let admin = server.admin();
+    let group = server.group("g", json!({})).await;
+    let role = server.role("role", &["authentik_core.view_user", "authentik_events.add_event"]).await.to_string();
+    let target = Target::Role(role.clone());
+    admin.post(&target.assign(), &on("authentik_core.group", &group, &["view_group"])).await.expect(200);
+    // What it holds on one object is not what it holds.
+    assert_eq!(listed(server, &format!("?role={role}")).await, ["add_event", "view_user"]);
+    assert_eq!(listed(server, &format!("?role={role}&content_type__model=user")).await, ["view_user"]);
+    assert_eq!(listed(server, &format!("?role={}", role.replace('-', "").to_uppercase())).await.len(), 2);
+    let choice = json!({"role": ["Select a valid choice. That choice is not one of the available choices."]});
+    admin.get(&format!("{PATH}?role={UNKNOWN}")).await.expect_faults(choice);
+    admin.get(&format!("{PATH}?role=bad")).await.expect_faults(json!({"role": ["“bad” is not a valid UUID."]}));
+}
+
+async fn of_an_account(server: &Server) {
+    let admin = server.admin();
+    let carried = server.role("role", &["authentik_core.view_token"]).await.to_string();
+    let group = server.group("g", json!({"roles": [carried]})).await;
+    let ann = server.person_with("ann", json!({"groups": [group]})).await;
+    let target = Target::User(ann.pk);
+    admin.post(&target.assign(), &on("authentik_core.group", &group, &["view_group"])).await.expect(200);
+    admin.post(&target.assign(), &globally(&["authentik_core.add_user"])).await.expect(200);
+    // Only its own, only global ones.
+    assert_eq!(listed(server, &format!("?user={}", ann.pk)).await, ["add_user"]);
+    assert_eq!(listed(server, &format!("?user={}&role={carried}", ann.pk)).await, Vec::<String>::new());
+    let choice = json!({"user": ["Select a valid choice. That choice is not one of the available choices."]});
+    for bad in ["999999", "bad", "-1", "1.5", "99999999999"] {
+        admin.get(&format!("{PATH}?user={bad}")).await.expect_faults(choice.clone());
+    }
+}
+
+async fn retrieve(server: &Server) {
+    let admin = server.admin();
+    let found = admin.get(&format!("{PATH}?codename=view_user")).await.expect(200)["results"][0].clone();
+    let expected = json!({
+        "id": found["id"], "name": "Can view User", "codename": "view_user", "model": "user",
+        "app_label": "authentik_core", "app_label_verbose": "authentik Core", "model_verbose": "User",
+    });
+    assert_eq!(found, expected);
+    admin.get(&format!("{PATH}{}/", found["id"])).await.expect_body(200, &expected);
+    for unknown in ["999999", "bad", "-1", "99999999999"] {
+        admin.get(&format!("{PATH}{unknown}/")).await.expect_missing();
+    }
+}
+
+async fn superusers_only(server: &Server) {
+    let codes = EXPECTED.map(|(label, _, code, _)| format!("{label}.{code}"));
+    let ann = server.holder_of("ann", &codes.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for path in [PATH.to_owned(), format!("{PATH}1/"), format!("{PATH}999999/"), format!("{PATH}?role=bad")] {
+        ann.client.get(&path).await.expect_forbidden();
+    }
+    let admins = server.group("admins", json!({"is_superuser": true})).await;
+    let below = server.group("below", json!({"parent": admins})).await;
+    let chief = server.person_with("chief", json!({"groups": [below]})).await;
+    chief.client.get(PATH).await.expect(200);
+    chief.client.get(&format!("{PATH}1/")).await.expect(200);
+}
+
+async fn nothing_is_written(server: &Server) {
+    let admin = server.admin();
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let text = format!("Method \"{method}\" not allowed.");
+        for path in [PATH.to_owned(), format!("{PATH}1/")] {
+            admin.request(method.clone(), &path).json(&json!({})).send().await.expect_detail(405, &text);
+        }
+    }
+}

@@ -115,20 +115,27 @@ async fn duplicate_keys(server: &Server) {
 }
 
 async fn deep_nesting(server: &Server) {
-    for depth in [100, 1000, 100_000] {
+    // A value of so many levels, inside of `attributes`, which is one.
+    let create = |depth: usize| {
         let body =
             format!("{{\"name\":\"n{depth}\",\"attributes\":{{\"a\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth));
         let draft = server.admin().request(Method::POST, "/core/groups/").header("content-type", "application/json");
-        let answer = draft.body(body).send().await;
-        if depth == 100 {
-            answer.expect(201);
-        } else {
-            let column = format!("{{\"name\":\"n{depth}\",\"attributes\":{{\"a\":").len() + 126;
-            let place = format!("line 1 column {column} (char {})", column - 1);
-            answer.expect_detail(400, &format!("JSON parse error - recursion limit exceeded: {place}"));
-        }
+        draft.body(body).send()
+    };
+    create(63).await.expect(201);
+    let told = json!({"attributes": ["Values may be nested 64 levels deep."]});
+    assert_eq!(create(64).await.expect(400), told);
+    for depth in [1000, 100_000] {
+        let column = format!("{{\"name\":\"n{depth}\",\"attributes\":{{\"a\":").len() + 126;
+        let place = format!("line 1 column {column} (char {})", column - 1);
+        create(depth).await.expect_detail(400, &format!("JSON parse error - recursion limit exceeded: {place}"));
     }
-    server.admin().get("/core/groups/").await.expect(200);
+    // What was taken comes back in everything that holds it: members, their tokens, the event.
+    let group = &server.admin().get("/core/groups/?name=n63").await.expect(200)["results"][0]["pk"];
+    server.admin().post(&format!("/core/groups/{}/add_user/", group.as_str().expect("text")), &json!({"pk": 1})).await;
+    for path in ["/core/groups/", "/core/users/", "/core/tokens/", "/core/users/me/", "/events/events/"] {
+        server.admin().get(path).await.expect(200);
+    }
 }
 
 async fn media_types(server: &Server) {

@@ -146,8 +146,9 @@ async fn the_sweep_of_a_server_by_itself(server: &Server) {
     let (second, third) = (sweeper(server, 98, &server.clock).await, sweeper(server, 99, &server.clock).await);
     second.app.sweep.notify_one();
     third.app.sweep.notify_one();
-    let left = "SELECT count(*) FROM tokens WHERE expiring AND expires < (SELECT max(expires) FROM tokens)";
-    until("the sweep", async || server.number(left).await == 0).await;
+    let rotated = "SELECT count(*) FROM events WHERE action = 'secret_rotate'";
+    until("the sweep", async || server.number(rotated).await >= 250).await;
+    until("giving the lease back", async || server.number("SELECT count(*) FROM leases").await == 0).await;
     second.stop().await;
     third.stop().await;
     let gists = server.gists_since(&mark).await;

@@ -396,7 +396,7 @@ async fn overlaps_survive_a_restart(server: &Server) {
     let first = server.another(|_| {}).await;
     let ann = first.person("ann").await;
     let rotated = rotate(&first, "ann-login", json!({"overlap": "minutes=10"})).await;
-    let second = first.stop().await.start_with(|_| {}).await.expect("starts again");
+    let second = first.stop().await.start().await;
     assert_eq!(work(&second, &[&ann.key, key(&rotated)]).await, [true, true]);
     second.advance(TimeDelta::minutes(11));
     assert_eq!(work(&second, &[&ann.key, key(&rotated)]).await, [false, true]);

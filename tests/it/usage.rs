@@ -167,7 +167,7 @@ async fn written_by_stopping(server: &Server) {
         ann.client.get(ME).await.expect(200);
     }
     let before = used(&first, "ann-login").await;
-    let second = first.stop().await.start_with(|_| {}).await.expect("starts again");
+    let second = first.stop().await.start().await;
     assert_eq!(written(&second, "ann-login").await, 7);
     assert_eq!(used(&second, "ann-login").await, before);
     second.with_key(&ann.key).get(ME).await.expect(200);

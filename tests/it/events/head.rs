@@ -89,7 +89,7 @@ async fn a_head_that_is_gone(server: &Server) {
     other.sql("DELETE FROM audit_head").await;
     assert_eq!(findings(&other).await, [Finding::HeadMissing]);
     // The next start makes another, and says that there was one.
-    let again = other.stop().await.start_with(|_| {}).await.expect("starts");
+    let again = other.stop().await.start().await;
     assert!(matches!(findings(&again).await[..], [Finding::HeadWasChanged(_)]));
     goes_on(&again, "gone").await;
     again.end().await;
@@ -101,7 +101,7 @@ async fn everything_of_the_chain_is_gone(server: &Server) {
     let head = report(&other).await.head;
     other.sql("DELETE FROM audit_chain").await;
     other.sql("DELETE FROM audit_head").await;
-    let again = other.stop().await.start_with(|_| {}).await.expect("starts");
+    let again = other.stop().await.start().await;
     assert!(findings(&again).await.iter().any(|f| matches!(f, Finding::EventForeign(_))));
     for number in 0..3 {
         again.admin().post(PATH, &json!({"action": "login", "app": format!("t{number}")})).await.expect(201);

@@ -359,7 +359,8 @@ async fn the_week_of_an_account(server: &Server) {
     ann.client.get(&path).await.expect_forbidden();
     let both = ["authentik_core.view_user", "authentik_events.view_event"];
     for permission in both {
-        let one = server.holder_of(&format!("only-{}", &permission[10..15]), &[permission]).await;
+        let one =
+            server.holder_of(&format!("only-{}", permission.rsplit('.').next().expect("a name")), &[permission]).await;
         one.client.get(&path).await.expect_forbidden();
     }
     server.holder_of("reader", &both).await.client.get(&path).await.expect_body(200, &body);

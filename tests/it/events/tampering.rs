@@ -239,7 +239,8 @@ async fn moved_rows(server: &Server) {
         "UPDATE audit_chain SET digest = (SELECT o.digest FROM copy_audit_chain o WHERE o.sequence = {first} + {second} - audit_chain.sequence) \
          WHERE sequence IN ({first}, {second})"
     );
-    assert_eq!(after(server, &[&swap, &links]).await, [Finding::LinkChanged(first), Finding::LinkChanged(second)]);
+    let found = after(server, &[&swap, &links]).await;
+    assert!(found.contains(&Finding::LinkChanged(first)) && found.contains(&Finding::LinkChanged(second)), "{found:?}");
 }
 
 async fn changed_links(server: &Server) {

@@ -35,9 +35,14 @@ impl Duration {
     /// The moment this long after `from`; at the ends of what a calendar can say, that end.
     #[must_use]
     pub fn after(self, from: DateTime<Utc>) -> DateTime<Utc> {
-        let end = if self.0 < TimeDelta::zero() { DateTime::<Utc>::MIN_UTC } else { latest() };
-        from.checked_add_signed(self.0).filter(|t| *t <= latest()).unwrap_or(end)
+        let end = if self.0 < TimeDelta::zero() { earliest() } else { latest() };
+        from.checked_add_signed(self.0).filter(|t| (earliest()..=latest()).contains(t)).unwrap_or(end)
     }
+}
+
+/// The first moment of the year 1, for the same reason as [`latest`]; PostgreSQL begins in 4713 BC.
+fn earliest() -> DateTime<Utc> {
+    DateTime::from_timestamp(-62_135_596_800, 0).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// The last moment of the year 9999, which every part of the wire format can write.
@@ -105,6 +110,9 @@ mod tests {
     fn the_calendar_has_ends() {
         let long: Duration = "weeks=520000".parse().expect("a duration");
         assert_eq!(long.after(DateTime::UNIX_EPOCH), latest());
+        let back: Duration = "weeks=-520000".parse().expect("a duration");
+        assert_eq!(back.after(DateTime::UNIX_EPOCH), earliest());
+        assert_eq!(earliest().to_rfc3339(), "0001-01-01T00:00:00+00:00");
     }
 
     proptest! {

@@ -8,21 +8,18 @@
 //! statements: on PostgreSQL the head is locked for that moment only.
 //!
 //! When the oldest events have gone, [`compact`] drops the links nobody needs: the *anchor* in the head
-//! is the last link dropped. What no chain inside a database can show is that the whole database was
+//! is the last link dropped. A link whose event is gone without a link that says so stays. What no chain inside a database can show is that the whole database was
 //! put back to an older copy; for that, keep the head that `tessera audit verify` prints.
 
 mod digest;
 mod entity;
+mod settled;
 pub mod verify;
 
 pub use entity::{head, link};
 
 use super::{Model, entity as events};
-use crate::{
-    db::MANY,
-    error::{Error, Result},
-    secret::Keyring,
-};
+use crate::{db::MANY, error::Result, secret::Keyring};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel, QueryFilter as _,
     QueryOrder as _, QuerySelect as _,
@@ -51,19 +48,7 @@ pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<()> {
     if head::Entity::find_by_id(1).one(tx).await?.is_some() {
         return Ok(());
     }
-    let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
-    let mut head = head::Model {
-        id: 1,
-        sequence: last.as_ref().map_or(0, |l| l.sequence),
-        hash: last.as_ref().map_or(START.to_vec(), |l| l.hash.clone()),
-        anchor_sequence: 0,
-        anchor_hash: START.to_vec(),
-        // Links without a head: somebody took the head away.
-        broken_at: last.map(|l| l.sequence),
-        mac: Vec::new(),
-    };
-    head.mac = digest::head(keyring, &head);
-    head::Entity::insert(head.into_active_model().reset_all()).exec_without_returning(tx).await?;
+    make_head(tx, keyring).await?;
     let older = events::Entity::find()
         .filter(events::Column::Sequence.is_null())
         .order_by_asc(events::Column::Created)
@@ -71,6 +56,37 @@ pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<()> {
         .all(tx)
         .await?;
     append(tx, keyring, older.into_iter().map(Change::Revised).collect()).await
+}
+
+/// Makes the head that is missing.
+async fn make_head(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<head::Model> {
+    let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
+    let sequence = last_number(tx).await?;
+    let mut head = head::Model {
+        id: 1,
+        sequence,
+        hash: last.map_or(START.to_vec(), |l| l.hash),
+        anchor_sequence: 0,
+        anchor_hash: START.to_vec(),
+        // Links, or events that had some, without a head: somebody took the head away.
+        broken_at: Some(sequence).filter(|n| *n > 0),
+        mac: Vec::new(),
+    };
+    head.mac = digest::head(keyring, &head);
+    head::Entity::insert(head.clone().into_active_model().reset_all()).exec_without_returning(tx).await?;
+    Ok(head)
+}
+
+/// The largest number that a link or an event has, whatever the head says; 0 when none has one.
+async fn last_number(tx: &DatabaseTransaction) -> Result<i64> {
+    let link = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
+    let event: Option<Option<i64>> = events::Entity::find()
+        .select_only()
+        .column_as(Expr::col(events::Column::Sequence).max(), "newest")
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(Ord::max(link.map_or(0, |l| l.sequence), event.flatten().unwrap_or(0)))
 }
 
 /// Applies changes to the table of events and links them.
@@ -137,14 +153,15 @@ fn extend(
 }
 
 async fn lock_head(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<head::Model> {
-    let head = head::Entity::find_by_id(1).lock(LockType::Update).one(tx).await?;
-    let mut head = head.ok_or_else(|| Error::internal("the head of the audit chain is missing"))?;
+    let Some(mut head) = head::Entity::find_by_id(1).lock(LockType::Update).one(tx).await? else {
+        tracing::error!("the head of the audit chain is missing; run `tessera audit verify`");
+        return make_head(tx, keyring).await;
+    };
     if head.mac != digest::head(keyring, &head) {
         // Going on must neither stop the service nor hide what happened: the mark stays, authenticated.
         tracing::error!("the head of the audit chain was changed from outside; run `tessera audit verify`");
-        let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
+        head.sequence = last_number(tx).await?;
         head.broken_at = Some(head.sequence);
-        head.sequence = Ord::max(head.sequence, last.map_or(0, |l| l.sequence));
     }
     Ok(head)
 }
@@ -159,7 +176,8 @@ async fn store_head(tx: &DatabaseTransaction, keyring: &Keyring, mut head: head:
 /// Most links that [`compact`] drops in one transaction.
 const COMPACTED: i64 = 5_000;
 
-/// Drops links from before the oldest event that is left; tells whether there may be more.
+/// Drops links from before the oldest event that is left, as far as they are [`settled`]; tells whether
+/// there may be more.
 ///
 /// # Errors
 /// When the database is away.
@@ -172,14 +190,22 @@ pub async fn compact(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<bool
         .one(tx)
         .await?;
     let wanted = oldest.flatten().unwrap_or(head.sequence + 1) - 1;
-    let anchor = Ord::min(wanted, head.anchor_sequence + COMPACTED);
+    let most = Ord::min(wanted, head.anchor_sequence + COMPACTED);
     // A broken chain is evidence.
-    if anchor <= head.anchor_sequence || head.broken_at.is_some() {
+    if most <= head.anchor_sequence || head.broken_at.is_some() {
         return Ok(false);
     }
-    let Some(link) = link::Entity::find_by_id(anchor).one(tx).await? else { return Ok(false) };
+    let links = link::Entity::find()
+        .filter(link::Column::Sequence.gt(head.anchor_sequence))
+        .filter(link::Column::Sequence.lte(most))
+        .order_by_asc(link::Column::Sequence)
+        .all(tx)
+        .await?;
+    let settled = settled::count(tx, keyring, &head, &links).await?;
+    let Some(link) = links.get(..settled).and_then(<[_]>::last) else { return Ok(false) };
+    let anchor = link.sequence;
     link::Entity::delete_many().filter(link::Column::Sequence.lte(anchor)).exec(tx).await?;
-    (head.anchor_sequence, head.anchor_hash) = (anchor, link.hash);
+    (head.anchor_sequence, head.anchor_hash) = (anchor, link.hash.clone());
     store_head(tx, keyring, head).await?;
-    Ok(anchor < wanted)
+    Ok(anchor == most && anchor < wanted)
 }

@@ -22,7 +22,9 @@ use std::{
 use tracing::{info, warn};
 
 const LEASE: &str = "sweep";
-/// Most tokens, and most events, in one transaction.
+/// Most tokens in one transaction.
+const TOKENS: usize = 200;
+/// Most events in one transaction.
 const PORTION: u64 = 200;
 /// Longest wait before the clock is read again: it may have been put.
 const GLANCE: Duration = Duration::from_secs(20);
@@ -108,11 +110,11 @@ async fn sweep(app: &Arc<App>, holder: Option<&str>) -> Result<Swept> {
 }
 
 async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swept: &mut Swept) -> Result<()> {
-    loop {
-        let portion = expiry::sweep(&ctx(app), PORTION).await?;
+    for some in expiry::ended(&ctx(app)).await?.chunks(TOKENS) {
+        let portion = expiry::sweep(&ctx(app), some).await?;
         swept.rotated += portion.rotated;
         swept.deleted += portion.deleted;
-        if portion.rotated + portion.deleted < PORTION || !pause(app, holder, began).await? {
+        if some.len() == TOKENS && !pause(app, holder, began).await? {
             break;
         }
     }

@@ -88,9 +88,13 @@ async fn a_head_that_is_gone(server: &Server) {
     write(&other, json!({})).await;
     other.sql("DELETE FROM audit_head").await;
     assert_eq!(findings(&other).await, [Finding::HeadMissing]);
-    // The next start makes another, and says that there was one.
+    // The next write makes another, and says that there was one.
+    goes_on(&other, "before").await;
+    other.sql("DELETE FROM audit_head").await;
+    assert!(findings(&other).await.contains(&Finding::HeadMissing));
+    // So does the next start.
     let again = other.stop().await.start().await;
-    assert!(matches!(findings(&again).await[..], [Finding::HeadWasChanged(_)]));
+    assert!(findings(&again).await.iter().any(|f| matches!(f, Finding::HeadWasChanged(_))));
     goes_on(&again, "gone").await;
     again.end().await;
 }

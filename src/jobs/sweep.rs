@@ -22,7 +22,9 @@ use std::{
 use tracing::{info, warn};
 
 const LEASE: &str = "sweep";
-/// Most tokens, and most events, in one transaction.
+/// Most tokens in one transaction.
+const TOKENS: usize = 200;
+/// Most events in one transaction.
 const PORTION: u64 = 200;
 /// How many events are looked through at once for those of one account.
 const WINDOW: i64 = 20_000;
@@ -114,15 +116,11 @@ async fn sweep(app: &Arc<App>, holder: Option<&str>) -> Result<Swept> {
 }
 
 async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swept: &mut Swept) -> Result<()> {
-    // As many as there are now: where the usual life of tokens is nothing, a new key has ended at once.
-    let mut left = expiry::count(&ctx(app)).await?;
-    while left > 0 {
-        let portion = expiry::sweep(&ctx(app), Ord::min(left, PORTION)).await?;
+    for some in expiry::ended(&ctx(app)).await?.chunks(TOKENS) {
+        let portion = expiry::sweep(&ctx(app), some).await?;
         swept.rotated += portion.rotated;
         swept.deleted += portion.deleted;
-        let handled = portion.rotated + portion.deleted;
-        left = left.saturating_sub(handled);
-        if handled == 0 || left > 0 && !pause(app, holder, began).await? {
+        if some.len() == TOKENS && !pause(app, holder, began).await? {
             break;
         }
     }

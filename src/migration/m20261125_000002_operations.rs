@@ -60,6 +60,11 @@ async fn chain(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await?;
+    // What tells that a link is settled, and nothing else.
+    manager
+        .get_connection()
+        .execute_unprepared("CREATE INDEX audit_chain_removals ON audit_chain (event_id) WHERE digest IS NULL")
+        .await?;
     manager
         .create_index(
             Index::create().name("audit_chain_event").table("audit_chain").col("event_id").col("sequence").to_owned(),

@@ -10,15 +10,22 @@ mod concurrency;
 mod coverage;
 mod damage;
 mod escalation;
+mod events;
 mod groups;
 mod harness;
 mod input;
+mod lease;
+mod metrics;
 mod permissions;
 mod rbac;
+mod rotation;
 mod secrets;
+mod settings;
 mod startup;
+mod sweep;
 mod system;
 mod tokens;
+mod usage;
 mod users;
 
 use std::process::ExitCode;
@@ -35,6 +42,13 @@ fn main() -> ExitCode {
         input::all(),
         secrets::all(),
         audit::all(),
+        events::all(),
+        settings::all(),
+        rotation::all(),
+        usage::all(),
+        sweep::all(),
+        lease::all(),
+        metrics::all(),
         concurrency::all(),
         startup::all(),
         damage::all(),

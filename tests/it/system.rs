@@ -4,7 +4,19 @@ use crate::harness::{Server, tests};
 use http::Method;
 use serde_json::{Value, json};
 
-tests![root_config, version, schema, schema_formats, health, management, browser, headers_of_every_answer];
+tests![
+    root_config,
+    version,
+    schema,
+    schema_formats,
+    health,
+    management,
+    browser,
+    headers_of_every_answer,
+    what_the_server_is,
+    headers_without_credentials,
+    who_may_ask_what_it_is,
+];
 
 async fn root_config(server: &Server) {
     let body = server.anonymous().get("/root/config/").await.expect(200);
@@ -152,4 +164,56 @@ async fn headers_of_every_answer(server: &Server) {
     }
     let list = admin.get("/core/tokens/").await;
     assert!(!list.text().contains("\": ") && !list.text().contains('\n'), "compact JSON");
+}
+
+async fn what_the_server_is(server: &Server) {
+    let admin = server.admin();
+    for method in [Method::GET, Method::POST] {
+        let draft = admin.request(method, "/admin/system/").header("user-agent", "the tests/1");
+        let body = draft.send().await.expect(200);
+        assert_eq!(body["http_headers"]["HTTP_USER_AGENT"], "the tests/1");
+        assert_eq!(body["http_host"], server.address().to_string());
+        assert_eq!((&body["http_is_secure"], &body["brand"]), (&json!(false), &json!("Brand fallback")));
+        assert_eq!(body["server_time"], "2026-01-02T03:04:05.678901Z");
+        assert_eq!((&body["embedded_outpost_disabled"], &body["embedded_outpost_host"]), (&json!(true), &json!("")));
+        let runtime = &body["runtime"];
+        assert_eq!(runtime["authentik_version"], "2024.8.2");
+        for name in ["python_version", "environment", "architecture", "platform", "uname", "openssl_version"] {
+            assert!(runtime[name].as_str().is_some_and(|text| !text.is_empty()), "{name}: {runtime}");
+        }
+    }
+}
+
+/// A server that shows its callers' headers shows no credential, theirs or a proxy's.
+async fn headers_without_credentials(server: &Server) {
+    let mut draft = server.admin().request(Method::GET, "/admin/system/").header("x-plain", "shown");
+    for name in [
+        "cookie",
+        "proxy-authorization",
+        "x-auth-token",
+        "x-forwarded-access-token",
+        "x-api-key",
+        "x-client-secret",
+        "x-forwarded-password",
+        "x-amz-signature",
+        "x-original-authorization",
+    ] {
+        draft = draft.header(name, "hunter2");
+    }
+    let answer = draft.send().await;
+    assert_eq!(answer.expect(200)["http_headers"]["HTTP_X_PLAIN"], "shown");
+    let text = answer.text();
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(!text.contains(crate::harness::BOOTSTRAP_TOKEN) && !text.contains("Bearer"), "{text}");
+}
+
+async fn who_may_ask_what_it_is(server: &Server) {
+    let ann = server.person("ann").await;
+    for method in [Method::GET, Method::POST] {
+        let draft = |client: &crate::harness::Client| client.request(method.clone(), "/admin/system/").send();
+        draft(&ann.client).await.expect_forbidden();
+        draft(&server.anonymous()).await.expect_detail(403, "Authentication credentials were not provided.");
+    }
+    server.grant(ann.holder(), "authentik_rbac.view_system_info", None).await;
+    ann.client.get("/admin/system/").await.expect(200);
 }

@@ -13,6 +13,7 @@
 
 mod digest;
 mod entity;
+mod settled;
 pub mod verify;
 
 pub use entity::{head, link};
@@ -22,7 +23,7 @@ use crate::{db::MANY, error::Result, secret::Keyring};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     IntoActiveModel, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    sea_query::{Expr, ExprTrait as _, LockType, Query},
+    sea_query::{Expr, ExprTrait as _, LockType},
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -63,13 +64,14 @@ pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring, in_use: bool) ->
 /// A head for links whose head is gone, with the mark.
 async fn rebuilt(tx: &DatabaseTransaction) -> Result<head::Model> {
     let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
+    let sequence = last_number(tx).await?;
     Ok(head::Model {
         id: 1,
-        sequence: last.as_ref().map_or(0, |l| l.sequence),
-        hash: last.as_ref().map_or(START.to_vec(), |l| l.hash.clone()),
+        sequence,
+        hash: last.map_or(START.to_vec(), |l| l.hash),
         anchor_sequence: 0,
         anchor_hash: START.to_vec(),
-        broken_at: Some(last.map_or(0, |l| l.sequence)),
+        broken_at: Some(sequence),
         mac: Vec::new(),
     })
 }
@@ -105,6 +107,18 @@ pub async fn accept(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<()> {
     link::Entity::delete_many().exec(tx).await?;
     (head.anchor_sequence, head.anchor_hash, head.broken_at) = (head.sequence, head.hash.clone(), None);
     adopt(tx, keyring, head, Condition::all()).await
+}
+
+/// The largest number that a link or an event has, whatever the head says; 0 when none has one.
+async fn last_number(tx: &DatabaseTransaction) -> Result<i64> {
+    let link = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
+    let event: Option<Option<i64>> = events::Entity::find()
+        .select_only()
+        .column_as(Expr::col(events::Column::Sequence).max(), "newest")
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(Ord::max(link.map_or(0, |l| l.sequence), event.flatten().unwrap_or(0)))
 }
 
 /// Applies changes to the table of events and links them.
@@ -210,9 +224,8 @@ async fn lock_head(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<head::
     };
     if head.mac != digest::head(keyring, &head) {
         tracing::error!("{changed}");
-        let last = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
+        head.sequence = last_number(tx).await?;
         head.broken_at = Some(head.sequence);
-        head.sequence = Ord::max(head.sequence, last.map_or(0, |l| l.sequence));
     }
     Ok(head)
 }
@@ -227,42 +240,38 @@ async fn store_head(tx: &DatabaseTransaction, keyring: &Keyring, mut head: head:
 /// Most links that [`compact`] drops in one transaction.
 const COMPACTED: i64 = 5_000;
 
-/// Drops links from the chain's beginning that nobody needs: those of events that the server removed or
-/// revised later. The link of an event that is gone without such a word stays, and says so. Tells whether
-/// there may be more.
+/// Drops links from before the oldest event that is left, as far as they are [`settled`]: the link of an
+/// event that is gone without the server's word stays, and says so. Tells whether there may be more.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn compact(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<bool> {
     let mut head = lock_head(tx, keyring).await?;
-    // A broken chain is evidence.
-    if head.broken_at.is_some() {
-        return Ok(false);
-    }
-    let most = Ord::min(head.anchor_sequence + COMPACTED, head.sequence);
-    let later = Query::select()
-        .expr(Expr::val(1))
-        .from_as(link::Entity, "later")
-        .and_where(Expr::col(("later", link::Column::EventId)).equals((link::Entity, link::Column::EventId)))
-        .and_where(Expr::col(("later", link::Column::Sequence)).gt(Expr::col((link::Entity, link::Column::Sequence))))
-        .to_owned();
-    let needed = link::Entity::find()
-        .filter(link::Column::Sequence.lte(most))
-        .filter(link::Column::Digest.is_not_null())
-        .filter(Expr::exists(later).not())
-        .order_by_asc(link::Column::Sequence)
+    let oldest: Option<Option<i64>> = events::Entity::find()
+        .select_only()
+        .column_as(Expr::col(events::Column::Sequence).min(), "oldest")
+        .into_tuple()
         .one(tx)
         .await?;
-    let anchor = needed.as_ref().map_or(most, |link| link.sequence - 1);
-    if anchor <= head.anchor_sequence {
+    let wanted = oldest.flatten().unwrap_or(head.sequence + 1) - 1;
+    let most = Ord::min(wanted, head.anchor_sequence + COMPACTED);
+    // A broken chain is evidence.
+    if most <= head.anchor_sequence || head.broken_at.is_some() {
         return Ok(false);
     }
-    let Some(link) = link::Entity::find_by_id(anchor).one(tx).await? else { return Ok(false) };
+    let links = link::Entity::find()
+        .filter(link::Column::Sequence.gt(head.anchor_sequence))
+        .filter(link::Column::Sequence.lte(most))
+        .order_by_asc(link::Column::Sequence)
+        .all(tx)
+        .await?;
+    let settled = settled::count(tx, keyring, &head, &links).await?;
+    let Some(link) = links.get(..settled).and_then(<[_]>::last) else { return Ok(false) };
+    let anchor = link.sequence;
     link::Entity::delete_many().filter(link::Column::Sequence.lte(anchor)).exec(tx).await?;
-    (head.anchor_sequence, head.anchor_hash) = (anchor, link.hash);
-    let more = needed.is_none() && anchor < head.sequence;
+    (head.anchor_sequence, head.anchor_hash) = (anchor, link.hash.clone());
     store_head(tx, keyring, head).await?;
-    Ok(more)
+    Ok(anchor == most && anchor < wanted)
 }
 
 /// The last link and its hash: kept elsewhere, it shows whether all of the database was put back.

@@ -8,6 +8,7 @@ use crate::{
     error::Result,
     resource::grants::store as grants,
 };
+use uuid::Uuid;
 
 /// How many tokens a portion touched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,21 +17,22 @@ pub struct Swept {
     pub deleted: u64,
 }
 
-/// How many tokens have ended.
+/// The tokens that have ended by now. A sweep handles these, each once: with a default duration below
+/// nothing, what got a new key has ended again.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn count(ctx: &Ctx) -> Result<u64> {
-    store::count_ended(ctx.app.db.read(), ctx.now).await
+pub async fn ended(ctx: &Ctx) -> Result<Vec<Uuid>> {
+    store::ended_ids(ctx.app.db.read(), ctx.now).await
 }
 
-/// Handles at most `most` tokens that have ended, in one transaction.
+/// Handles those of these tokens that have ended, in one transaction.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn sweep(ctx: &Ctx, most: u64) -> Result<Swept> {
+pub async fn sweep(ctx: &Ctx, some: &[Uuid]) -> Result<Swept> {
     let mut tx = ctx.begin().await?;
-    let ended = store::ended(tx.conn(), ctx.now, most).await?;
+    let ended = store::ended(tx.conn(), ctx.now, some).await?;
     if ended.is_empty() {
         return Ok(Swept::default());
     }

@@ -10,8 +10,8 @@ use crate::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _,
-    FromQueryResult, JoinType, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
-    Related, Select, Statement,
+    FromQueryResult, JoinType, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _, Related, Select,
+    Statement,
     prelude::DateTimeUtc,
     sea_query::{Expr, ExprTrait as _, LockBehavior, LockType},
 };
@@ -251,29 +251,32 @@ pub async fn by_former_digest(db: &impl ConnectionTrait, digest: &Digest, now: D
     Ok(Entity::find().filter(Column::PreviousDigest.eq(digest.clone())).filter(works).one(db).await?)
 }
 
-/// Tokens that have ended, the longest ago first; those that somebody else is at are left out.
+/// Ids of the tokens that have ended, the longest ago first.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn ended(db: &impl ConnectionTrait, now: DateTimeUtc, most: u64) -> Result<Vec<Model>> {
-    Ok(Entity::find()
-        // In these words, so that the partial index serves.
-        .filter(Expr::cust("tokens.expiring"))
-        .filter(Column::Expires.lt(now))
+pub async fn ended_ids(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<Vec<Uuid>> {
+    let ids = ended_before(now).select_only().column(Column::Id).order_by_asc(Column::Expires);
+    Ok(ids.into_tuple().all(db).await?)
+}
+
+fn ended_before(now: DateTimeUtc) -> Select<Entity> {
+    // In these words, so that the partial index serves.
+    Entity::find().filter(Expr::cust("tokens.expiring")).filter(Column::Expires.lt(now))
+}
+
+/// Those of these tokens that have ended, the longest ago first; those that somebody else is at are
+/// left out.
+///
+/// # Errors
+/// When the database is away.
+pub async fn ended(db: &impl ConnectionTrait, now: DateTimeUtc, ids: &[Uuid]) -> Result<Vec<Model>> {
+    Ok(ended_before(now)
+        .filter(Column::Id.is_in(ids.iter().copied()))
         .order_by_asc(Column::Expires)
-        .limit(most)
         .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
         .all(db)
         .await?)
-}
-
-/// How many tokens have ended.
-///
-/// # Errors
-/// When the database is away.
-pub async fn count_ended(db: &impl ConnectionTrait, now: DateTimeUtc) -> Result<u64> {
-    let ended = Entity::find().filter(Expr::cust("tokens.expiring")).filter(Column::Expires.lt(now));
-    Ok(ended.count(db).await?)
 }
 
 /// # Errors

@@ -9,6 +9,7 @@ mod people;
 mod place;
 mod runner;
 mod server;
+mod sql;
 mod tap;
 
 pub use answer::Answer;

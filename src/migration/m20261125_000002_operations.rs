@@ -49,6 +49,11 @@ async fn chain(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager
         .create_index(Index::create().name("events_sequence").table("events").col("sequence").unique().to_owned())
         .await?;
+    // As listings order them; with the time alone SQLite would sort the whole table for every page.
+    manager.drop_index(Index::drop().name("events_created").table("events").to_owned()).await?;
+    manager
+        .create_index(Index::create().name("events_created").table("events").col("created").col("sequence").to_owned())
+        .await?;
     manager
         .create_table(
             Table::create()

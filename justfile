@@ -74,7 +74,7 @@ contract *arguments:
 crash *arguments:
     python3 tests/crash/run.py {{arguments}}
 
-# Measure against bare hyper (needs wrk); --write puts the table into docs/performance.md
+# Measure (needs wrk, 2 GiB of disk and 20 minutes); --scale or --sweep for one part, --write puts the tables into docs/performance.md
 bench *arguments:
     python3 tests/bench/run.py {{arguments}}
 

@@ -18,6 +18,7 @@ impl MigrationTrait for Migration {
         chain(manager).await?;
         counts(manager, c).await?;
         tokens(manager, c).await?;
+        marks(manager, c).await?;
         jobs(manager, c).await
     }
 
@@ -48,6 +49,11 @@ async fn chain(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.alter_table(Table::alter().table("events").add_column(place).to_owned()).await?;
     manager
         .create_index(Index::create().name("events_sequence").table("events").col("sequence").unique().to_owned())
+        .await?;
+    // As listings order them; with the time alone SQLite would sort the whole table for every page.
+    manager.drop_index(Index::drop().name("events_created").table("events").to_owned()).await?;
+    manager
+        .create_index(Index::create().name("events_created").table("events").col("created").col("sequence").to_owned())
         .await?;
     manager
         .create_table(
@@ -163,6 +169,54 @@ async fn tokens(manager: &SchemaManager<'_>, c: Columns) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await
+}
+
+/// How many tokens lie between two marks at least, and half of how many at most.
+const BETWEEN: u32 = 5000;
+
+/// Marks along the identifiers, each with the number of tokens up to the next one, so that a page far from
+/// the first is found without walking to it. Kept by triggers, as the counts are; on SQLite only, where a
+/// mark that many change keeps nobody waiting.
+async fn marks(manager: &SchemaManager<'_>, c: Columns) -> Result<(), DbErr> {
+    if c.0 == DatabaseBackend::Postgres {
+        return Ok(());
+    }
+    let change = |row: &str, sign: char| {
+        format!(
+            "UPDATE token_marks SET count = count {sign} 1 \
+             WHERE start = (SELECT max(start) FROM token_marks WHERE start <= {row}.identifier);"
+        )
+    };
+    let (more, less, limit) = (change("NEW", '+'), change("OLD", '-'), 2 * BETWEEN);
+    for statement in [
+        "CREATE TABLE token_marks (start text NOT NULL PRIMARY KEY, count bigint NOT NULL) WITHOUT ROWID".to_owned(),
+        format!(
+            "INSERT INTO token_marks \
+             SELECT CASE place WHEN 0 THEN '' ELSE identifier END, min({BETWEEN}, total - place) FROM \
+             (SELECT identifier, row_number() OVER (ORDER BY identifier) - 1 AS place, count(*) OVER () AS total \
+             FROM tokens) WHERE place % {BETWEEN} = 0"
+        ),
+        // The first mark stands before everything and is always there.
+        "INSERT OR IGNORE INTO token_marks VALUES ('', 0)".to_owned(),
+        format!("CREATE TRIGGER token_marks_insert AFTER INSERT ON tokens BEGIN {more} END"),
+        format!("CREATE TRIGGER token_marks_delete AFTER DELETE ON tokens BEGIN {less} END"),
+        format!(
+            "CREATE TRIGGER token_marks_update AFTER UPDATE OF identifier ON tokens \
+             WHEN OLD.identifier <> NEW.identifier BEGIN {less} {more} END"
+        ),
+        format!(
+            "CREATE TRIGGER token_marks_split AFTER UPDATE ON token_marks WHEN NEW.count >= {limit} BEGIN \
+             INSERT INTO token_marks SELECT identifier, NEW.count - {BETWEEN} FROM tokens \
+             WHERE identifier >= NEW.start ORDER BY identifier LIMIT 1 OFFSET {BETWEEN}; \
+             UPDATE token_marks SET count = {BETWEEN} WHERE start = NEW.start; END"
+        ),
+        "CREATE TRIGGER token_marks_empty AFTER UPDATE ON token_marks WHEN NEW.count = 0 AND NEW.start <> '' \
+         BEGIN DELETE FROM token_marks WHERE start = NEW.start; END"
+            .to_owned(),
+    ] {
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
 }
 
 async fn jobs(manager: &SchemaManager<'_>, c: Columns) -> Result<(), DbErr> {

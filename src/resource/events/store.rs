@@ -120,7 +120,7 @@ pub async fn list(
     let select = selected(db.get_database_backend(), principal, filter, request);
     let ordered = request.order(select.clone(), order_column, &["-created", "-sequence"], Column::Id);
     if everything {
-        request.fetch_counted(db, "events", ordered).await
+        request.fetch_counted(db, "events", ordered, None).await
     } else {
         request.fetch(db, select, ordered).await
     }

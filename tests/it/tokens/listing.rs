@@ -1,9 +1,21 @@
 //! Filters, search, ordering and pages; what holds for one listing holds for all.
 
 use crate::harness::{Client, Server, tests};
+use sea_orm::{ConnectionTrait as _, DatabaseBackend, Statement};
 use serde_json::{Value, json};
 
-tests![filters, bad_filters, search, ordering, pages, bad_pages, page_sizes, an_empty_page, foreign_parameters];
+tests![
+    filters,
+    bad_filters,
+    search,
+    ordering,
+    pages,
+    far_pages,
+    bad_pages,
+    page_sizes,
+    an_empty_page,
+    foreign_parameters
+];
 
 /// Four tokens beside the one of the bootstrap and ann's login.
 async fn fill(server: &Server) -> Client {
@@ -150,6 +162,52 @@ async fn pages(server: &Server) {
         walked.extend(listed(&admin, &format!("page_size=2&page={page}")).await);
     }
     assert_eq!(walked, listed(&admin, "").await);
+}
+
+/// Pages of many tokens, wherever they are and whatever happened to the tokens before them.
+async fn far_pages(server: &Server) {
+    let (admin, db) = (server.admin(), server.app.db.write());
+    let id = match server.app.db.backend() {
+        DatabaseBackend::Postgres => "gen_random_uuid()",
+        _ => "randomblob(16)",
+    };
+    let digit = "(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))";
+    // In no order, as they come; and the last ones by one statement that takes and one that renames.
+    let fill = format!(
+        "WITH d (n) AS {digit}, seq (n) AS (SELECT a.n + 10 * b.n + 100 * c.n + 1000 * e.n + 10000 * f.n \
+         FROM d a, d b, d c, d e, d f WHERE f.n < 3) \
+         INSERT INTO tokens (id, identifier, intent, user_id, description, expiring, key_digest, key_sealed, search) \
+         SELECT {id}, CAST(100000 + n * 7919 % 30000 AS text), 'api', user_id, '', expiring, CAST(n AS text), \
+         key_sealed, '' FROM seq, tokens WHERE identifier = 'authentik-bootstrap-token' ORDER BY seq.n"
+    );
+    for statement in [
+        &*fill,
+        "DELETE FROM tokens WHERE identifier > '110000' AND identifier < '112000' OR identifier LIKE '1____7'",
+        "UPDATE tokens SET identifier = '9' || identifier WHERE identifier LIKE '12___1'",
+        "UPDATE tokens SET identifier = '0' || identifier WHERE identifier LIKE '12___2'",
+    ] {
+        db.execute_unprepared(statement).await.expect("runs");
+    }
+    admin.delete("/core/tokens/105000/").await.expect_empty(204);
+    admin.patch("/core/tokens/105001/", &json!({"identifier": "115000-again"})).await.expect(200);
+    admin.post("/core/tokens/", &json!({"identifier": "112000-new"})).await.expect(201);
+    let all = Statement::from_string(db.get_database_backend(), "SELECT identifier FROM tokens ORDER BY identifier");
+    let all: Vec<String> = db
+        .query_all_raw(all)
+        .await
+        .expect("answers")
+        .iter()
+        .map(|row| row.try_get_by_index(0).expect("text"))
+        .collect();
+    for (number, expected) in all.chunks(7).enumerate().step_by(61) {
+        let query = format!("page_size=7&page={}", number + 1);
+        assert_eq!(listed(&admin, &query).await, expected, "{query}");
+    }
+    let last = all.chunks(7).next_back().expect("pages");
+    assert_eq!(listed(&admin, "page_size=7&page=last").await, last);
+    let backwards = listed(&admin, "page_size=7&page=2000&ordering=-identifier").await;
+    assert_eq!(backwards[0], all[all.len() - 1 - 1999 * 7]);
+    admin.get("/core/tokens/?page_size=7&page=100000").await.expect_detail(404, "Invalid page.");
 }
 
 async fn bad_pages(server: &Server) {

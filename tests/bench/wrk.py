@@ -1,0 +1,85 @@
+"""What the parts of the benchmark share: a request, a run of wrk, a table in docs/performance.md."""
+import json, os, platform, re, signal, subprocess, sys, time, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+import tessera
+
+DOCUMENT = tessera.ROOT / "docs/performance.md"
+
+
+def call(base, method, path, body=None):
+    """One request as the bootstrap user; returns (header lines, body)."""
+    request = urllib.request.Request(base + path, method=method, data=json.dumps(body).encode() if body else None)
+    request.add_header("Authorization", "Bearer " + tessera.TOKEN)
+    if body:
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return response.getheaders(), response.read()
+
+
+def call_many(base, method, paths_and_bodies):
+    """Requests, eight at a time; returns the bodies of the answers in their order."""
+    with ThreadPoolExecutor(8) as pool:
+        return [body for _, body in pool.map(lambda one: call(base, method, *one), paths_and_bodies)]
+
+
+def make_tokens(base, count):
+    fields = lambda n: {"identifier": f"bench-{n}", "description": "read under load"}
+    call_many(base, "POST", [("/api/v3/core/tokens/", fields(n)) for n in range(count)])
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+def load(target, kind, connections, seconds, objects, once=None, until=None):
+    """One run of wrk; {requests, rate, p50, p99 in ms, cpu in µs per request}.
+
+    `once` is (first object, how many, file with keys) for kinds that take every object once: these end before the
+    time is up, and their rate follows from the mean time of an answer. `until` ends the run early, by returning.
+    """
+    command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
+               "-s", HERE / "load.lua", target.base, "--", kind, tessera.TOKEN, str(objects), f"load-{time.time_ns()}"]
+    command += [str(word) for word in once or () if word is not None]
+    before = cpu_seconds(target.process.pid)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+    try:
+        if until:
+            until()
+            process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=seconds + 60)
+    finally:
+        process.kill()
+    used = cpu_seconds(target.process.pid) - before
+    told = json.loads(out.strip().splitlines()[-1])
+    if process.returncode or told["refused"] or told["broken"] or not told["requests"]:
+        raise SystemExit(f"{kind} at {connections} connections: {told['refused']} of {told['requests']} requests were "
+                         f"refused, {told['broken']} connections broke")
+    rate = connections / told["mean"] * 1e6 if once else told["requests"] / told["microseconds"] * 1e6
+    return {"requests": told["requests"], "rate": rate, "p50": told["p50"] / 1000, "p99": told["p99"] / 1000,
+            "cpu": used / told["requests"] * 1e6}
+
+
+def machine():
+    cpu = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    rustc = subprocess.run(["rustc", "--version"], stdout=subprocess.PIPE, text=True, cwd=tessera.ROOT).stdout.split()
+    return (f"{os.cpu_count()} × {cpu[1].strip() if cpu else platform.machine()}, Linux {platform.release().split('-')[0]}, "
+            f"rustc {rustc[1] if len(rustc) > 1 else '?'}")
+
+
+def write(part, lines):
+    """Puts lines between the marks of a part of docs/performance.md."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+    text = DOCUMENT.read_text()
+    if any(text.count(mark) != 1 for mark in (begin, end)):
+        sys.exit(f"docs/performance.md lacks the lines {begin} and {end}")
+    before, rest = text.split(begin)
+    DOCUMENT.write_text(before + "\n".join([begin, *lines, end]) + rest.split(end)[1])

@@ -1,5 +1,6 @@
 //! The table of events.
 
+use crate::list;
 use sea_orm::entity::prelude::*;
 
 #[sea_orm::model]
@@ -20,6 +21,23 @@ pub struct Model {
     /// begun with yet.
     #[sea_orm(unique)]
     pub sequence: Option<i64>,
+    /// What `search` looks through; see [`Model::searchable`]. Made from the rest whenever that is linked.
+    pub search: String,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The text that `search` looks through (contract: authentik-core §7.4).
+    #[must_use]
+    pub fn searchable(&self) -> String {
+        list::folded(&[
+            &self.id.to_string(),
+            &self.user.to_string(),
+            &self.action,
+            &self.app,
+            &self.context.to_string(),
+            self.client_ip.as_deref().unwrap_or_default(),
+        ])
+    }
+}

@@ -182,6 +182,7 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
         expires: tx.settings().event_retention.after(ctx.now),
         brand: brand(),
         sequence: None,
+        search: String::new(),
     })));
 }
 

@@ -15,7 +15,7 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let c = Columns(manager.get_database_backend());
-        chain(manager).await?;
+        chain(manager, c).await?;
         counts(manager, c).await?;
         tokens(manager, c).await?;
         marks(manager, c).await?;
@@ -43,10 +43,13 @@ fn bytes(name: &'static str) -> ColumnDef {
     column
 }
 
-async fn chain(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+async fn chain(manager: &SchemaManager<'_>, c: Columns) -> Result<(), DbErr> {
     // Empty only in events of older versions, until the next start links them.
     let place = ColumnDef::new("sequence").big_integer().take();
     manager.alter_table(Table::alter().table("events").add_column(place).to_owned()).await?;
+    let mut search = c.required("search");
+    search.default("");
+    manager.alter_table(Table::alter().table("events").add_column(search).to_owned()).await?;
     manager
         .create_index(Index::create().name("events_sequence").table("events").col("sequence").unique().to_owned())
         .await?;
@@ -65,11 +68,6 @@ async fn chain(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(bytes("hash"))
                 .to_owned(),
         )
-        .await?;
-    // What tells that a link is settled, and nothing else.
-    manager
-        .get_connection()
-        .execute_unprepared("CREATE INDEX audit_chain_removals ON audit_chain (event_id) WHERE digest IS NULL")
         .await?;
     manager
         .create_index(

@@ -90,6 +90,7 @@ async fn adopt(tx: &DatabaseTransaction, keyring: &Keyring, mut head: head::Mode
         let mut links = Vec::new();
         for mut event in some {
             event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
+            event.search = event.searchable();
             events::Entity::update(event.into_active_model().reset_all()).exec(tx).await?;
         }
         insert_links(tx, links).await?;
@@ -135,12 +136,14 @@ pub async fn append(tx: &DatabaseTransaction, keyring: &Keyring, changes: Vec<Ch
         match change {
             Change::Recorded(mut event) => {
                 event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
+                event.search = event.searchable();
                 rows.push(event.into_active_model());
             }
             Change::Revised(pair) => {
                 let (was, mut event) = *pair;
                 check_intact(tx, &mut head, std::slice::from_ref(&was)).await?;
                 event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
+                event.search = event.searchable();
                 let row = event.into_active_model().reset_all();
                 events::Entity::update(row).exec(tx).await?;
             }

@@ -68,6 +68,7 @@ pub async fn create(ctx: &Ctx, new: EventChange) -> Result<Model> {
         expires: tx.settings().event_retention.after(ctx.now),
         brand: audit::brand(),
         sequence: None,
+        search: String::new(),
     };
     new.apply(&mut event);
     tx.change_events(Change::Recorded(Box::new(event.clone())));

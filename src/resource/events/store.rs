@@ -11,7 +11,7 @@ use crate::{
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseBackend, EntityTrait as _, QueryFilter as _, Select,
-    sea_query::{Expr, ExprTrait as _, LockType, SimpleExpr},
+    sea_query::{Expr, ExprTrait as _, LockType},
 };
 use uuid::Uuid;
 
@@ -70,22 +70,7 @@ pub fn selected(
             select = select.filter(column.eq(wanted));
         }
     }
-    select.filter(request.search_condition(&searched(backend)))
-}
-
-/// What `search` looks through, as text in lower case.
-fn searched(backend: DatabaseBackend) -> Vec<SimpleExpr> {
-    let id = match backend {
-        DatabaseBackend::Postgres => "CAST(events.id AS text)".to_owned(),
-        _ => {
-            let part = |from, length| format!("substr(hex(events.id), {from}, {length})");
-            let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)];
-            format!("lower({})", parts.join(" || '-' || "))
-        }
-    };
-    let columns = ["CAST(events.\"user\" AS text)", "action", "app", "CAST(context AS text)", "client_ip"];
-    let folded = columns.iter().map(|column| Expr::cust(format!("lower({column})")));
-    std::iter::once(Expr::cust(id)).chain(folded).collect()
+    select.filter(request.search_condition(&[Expr::col(Column::Search.as_column_ref())]))
 }
 
 fn order_column(name: &str) -> Option<OrderColumn> {

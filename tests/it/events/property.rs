@@ -77,7 +77,7 @@ async fn record(server: &Server, events: Vec<Model>) {
     let ctx = server.system();
     let tx = ctx.begin().await.expect("a transaction");
     for event in events {
-        tx.change_events(Change::Recorded(event));
+        tx.change_events(Change::Recorded(Box::new(event)));
     }
     tx.commit().await.expect("committed");
 }
@@ -95,6 +95,7 @@ fn event(server: &Server) -> Model {
         expires: ctx.now + chrono::TimeDelta::days(1),
         brand: brand(),
         sequence: None,
+        search: String::new(),
     }
 }
 

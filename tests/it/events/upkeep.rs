@@ -104,7 +104,7 @@ async fn dropped_in_portions(server: &Server) {
     let ctx = server.system();
     let tx = ctx.begin().await.expect("a transaction");
     for _ in 0..5_300 {
-        tx.change_events(Change::Recorded(Model {
+        tx.change_events(Change::Recorded(Box::new(Model {
             id: ctx.uuid(),
             user: json!({}),
             action: "login".to_owned(),
@@ -115,7 +115,8 @@ async fn dropped_in_portions(server: &Server) {
             expires: ctx.now,
             brand: brand(),
             sequence: None,
-        }));
+            search: String::new(),
+        })));
     }
     tx.commit().await.expect("committed");
     assert_clean(&report(server).await);

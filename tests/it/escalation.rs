@@ -13,6 +13,8 @@ tests![
     a_group_shows_no_strangers,
     superusers_are_not_restricted,
     harmless_changes_pass,
+    no_group_becomes_a_trap,
+    a_late_body_does_not_carry_old_rights,
 ];
 
 const CODES: [&str; 10] = [
@@ -196,4 +198,57 @@ async fn a_group_shows_no_strangers(server: &Server) {
     let text = format!("Invalid pk \"{}\" - object does not exist.", bob.pk);
     clerk.client.post("/core/groups/", &body).await.expect_faults(json!({"users": [text]}));
     clerk.client.post("/core/groups/", &json!({"name": "peek"})).await.expect(201);
+}
+
+/// Whoever joins later would get more than the maker of the group has.
+async fn no_group_becomes_a_trap(server: &Server) {
+    let clerk = clerk(server).await;
+    let admins =
+        server.admin().get("/core/groups/?name=authentik%20Admins").await.expect(200)["results"][0]["pk"].clone();
+    let role = server.role("powerful", &["authentik_core.delete_token"]).await;
+    let own = server.role("harmless", &["authentik_core.view_user"]).await;
+    let mark = state(server).await;
+    for body in [
+        json!({"name": "trap", "is_superuser": true}),
+        json!({"name": "trap", "parent": admins}),
+        json!({"name": "trap", "roles": [role]}),
+    ] {
+        clerk.client.post("/core/groups/", &body).await.expect_forbidden();
+    }
+    assert_eq!(state(server).await, mark);
+    let plain = clerk.client.post("/core/groups/", &json!({"name": "plain", "roles": [own]})).await.expect(201);
+    let path = format!("/core/groups/{}/", plain["pk"].as_str().expect("text"));
+    for body in [json!({"is_superuser": true}), json!({"parent": admins}), json!({"roles": [own, role]})] {
+        clerk.client.patch(&path, &body).await.expect_forbidden();
+    }
+    clerk.client.patch(&path, &json!({"attributes": {"a": 1}})).await.expect(200);
+}
+
+/// A request whose head came while its sender still might: by the time its body is there, he may not.
+async fn a_late_body_does_not_carry_old_rights(server: &Server) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let admins =
+        server.admin().get("/core/groups/?name=authentik%20Admins").await.expect(200)["results"][0]["pk"].clone();
+    let admins = format!("/core/groups/{}/", admins.as_str().expect("text"));
+    let (eve, pal) = (server.person("eve").await, server.person("pal").await);
+    server.admin().post(&format!("{admins}add_user/"), &json!({"pk": eve.pk})).await.expect_empty(204);
+    let key = server.key_of("eve-login").await;
+    let body = json!({"pk": pal.pk}).to_string();
+    let head = format!(
+        "POST /api/v3{admins}add_user/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut late = tokio::net::TcpStream::connect(server.address()).await.expect("connected");
+    late.write_all(head.as_bytes()).await.expect("sent");
+    late.write_all(&body.as_bytes()[..1]).await.expect("sent");
+    // Until the head has been looked at.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    server.admin().post(&format!("{admins}remove_user/"), &json!({"pk": eve.pk})).await.expect_empty(204);
+    late.write_all(&body.as_bytes()[1..]).await.expect("sent");
+    let mut answer = String::new();
+    late.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    let members = server.admin().get(&admins).await.expect(200)["users"].clone();
+    assert!(!members.as_array().expect("a list").contains(&json!(pal.pk)), "{members}");
 }

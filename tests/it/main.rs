@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         ("cli::doctor_makes_nothing", cli::doctor_makes_nothing),
         ("cli::an_environment_that_is_not_text", cli::an_environment_that_is_not_text),
         ("cli::an_empty_master_key_is_refused", cli::an_empty_master_key_is_refused),
+        ("events::hidden::verify_makes_nothing", events::hidden::verify_makes_nothing),
         ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),
     ];
     let afterwards: Vec<harness::Afterwards> = vec![

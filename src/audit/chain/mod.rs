@@ -20,6 +20,7 @@ pub use entity::{head, link};
 
 use super::{Model, entity as events};
 use crate::{db::MANY, error::Result, secret::Keyring};
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
     IntoActiveModel, QueryFilter as _, QueryOrder as _, QuerySelect as _,
@@ -78,15 +79,19 @@ async fn rebuilt(tx: &DatabaseTransaction) -> Result<head::Model> {
 
 /// Links events as they are in the table.
 async fn adopt(tx: &DatabaseTransaction, keyring: &Keyring, mut head: head::Model, which: Condition) -> Result<()> {
-    let mut last = None;
+    let mut after: Option<(DateTime<Utc>, Uuid)> = None;
     loop {
-        let mut select = events::Entity::find().filter(which.clone()).order_by_asc(events::Column::Id);
-        if let Some(last) = last {
-            select = select.filter(events::Column::Id.gt::<Uuid>(last));
+        let mut select = events::Entity::find()
+            .filter(which.clone())
+            .order_by_asc(events::Column::Created)
+            .order_by_asc(events::Column::Id);
+        if let Some((created, id)) = after {
+            let same = Condition::all().add(events::Column::Created.eq(created)).add(events::Column::Id.gt(id));
+            select = select.filter(Condition::any().add(events::Column::Created.gt(created)).add(same));
         }
         let some = select.limit(MANY as u64 / 4).all(tx).await?;
         let Some(newest) = some.last() else { break };
-        last = Some(newest.id);
+        after = Some((newest.created, newest.id));
         let mut links = Vec::new();
         for mut event in some {
             event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));

@@ -6,9 +6,7 @@ use crate::{
     audit::{self, Event, Subject},
     ctx::Ctx,
     error::{Error, Result},
-    time::Duration,
 };
-use chrono::TimeDelta;
 use sea_orm::{
     ActiveModelTrait as _, ConnectionTrait, EntityTrait as _, IntoActiveModel as _, QuerySelect as _,
     sea_query::LockType,
@@ -101,15 +99,6 @@ const LONGEST_AVATARS: usize = 1000;
 
 /// Values that the wire format takes and that would undo what the server is for.
 fn check(change: &SettingsChange) -> Result<()> {
-    // Tokens that have ended when they are made, events that go before anybody saw them.
-    for (field, text) in
-        [("default_token_duration", &change.default_token_duration), ("event_retention", &change.event_retention)]
-    {
-        let duration = text.as_deref().map(str::parse::<Duration>).transpose().map_err(Error::internal)?;
-        if duration.is_some_and(|duration| duration.delta() <= TimeDelta::zero()) {
-            return Err(Error::rule(field, "The duration must be longer than nothing."));
-        }
-    }
     if change.avatars.as_ref().is_some_and(|avatars| avatars.len() > LONGEST_AVATARS) {
         return Err(Error::rule(
             "avatars",

@@ -5,6 +5,7 @@ mod command;
 mod contents;
 mod crud;
 mod head;
+pub mod hidden;
 mod listing;
 mod property;
 mod statistics;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Test> {
         contents::all(),
         crud::all(),
         head::all(),
+        hidden::all(),
         listing::all(),
         property::all(),
         statistics::all(),

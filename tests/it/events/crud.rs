@@ -129,7 +129,7 @@ async fn changes_by_hand_are_events(server: &Server) {
     server.admin().delete(&one(&event)).await.expect_empty(204);
     let events = server.events_since(&mark).await;
     let [entry] = events.as_slice() else { panic!("{events:?}") };
-    assert_eq!(entry.gist(), "model_deleted event login of yours");
+    assert_eq!(entry.gist(), "model_deleted event event");
     assert_eq!(entry.user["username"], "akadmin");
     let pk = event["pk"].as_str().expect("text").replace('-', "");
     assert_eq!(

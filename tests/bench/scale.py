@@ -1,5 +1,5 @@
 """The same server over few and over many tokens: what does a request cost when the tables have grown?"""
-import contextlib, json, sqlite3, statistics, time
+import contextlib, json, os, sqlite3, statistics, time
 
 import seed
 from wrk import call_many, load, machine, make_tokens, tessera
@@ -58,7 +58,7 @@ def once(kind, server, keys, round_, rounds):
     return None
 
 
-def row(kind, title, servers, totals, seconds, rounds):
+def row(kind, title, servers, totals, seconds, rounds, others):
     """Both servers in turn; the medians of the rounds."""
     got = {total: [] for total in totals}
     for round_ in range(rounds):
@@ -66,6 +66,7 @@ def row(kind, title, servers, totals, seconds, rounds):
             objects = OWN if kind == "cold" else total
             some = once(kind, server, keys, round_, rounds)
             got[total].append(load(server, kind, CONNECTIONS, 2 if some else seconds, objects, some))
+    others.extend(run["others"] for runs in got.values() for run in runs)
     middle = {total: {name: statistics.median(one[name] for one in runs) for name in runs[0]} for total, runs in got.items()}
     few, many = (middle[total] for total in totals)
     ratio = few["rate"] / many["rate"]
@@ -86,5 +87,9 @@ def measure(binary, seconds, totals, rounds):
         yield (f"| | {few}: requests/s | p50 ms | p99 ms | {many}: requests/s | p50 ms | p99 ms "
                f"| times slower (aim {AIM}) |")
         yield "|---|--:|--:|--:|--:|--:|--:|--:|"
+        others = []
         for kind, title in ROWS:
-            yield row(kind, title, servers, totals, seconds, rounds)
+            yield row(kind, title, servers, totals, seconds, rounds, others)
+        yield ""
+        yield (f"Other programs kept {statistics.mean(others):.2f} of {os.cpu_count()} cores busy meanwhile, "
+               f"at most {max(others):.2f} in one round of a row.")

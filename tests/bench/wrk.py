@@ -1,5 +1,5 @@
 """What the parts of the benchmark share: a request, a run of wrk, a table in docs/performance.md."""
-import json, os, platform, re, signal, subprocess, sys, time, urllib.request
+import json, os, platform, re, resource, signal, subprocess, sys, time, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,12 +36,20 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_seconds():
+    """Seconds that all cores together have worked so far, and those of programs that have ended here."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = fields[3] + fields[4]
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK"), ended.ru_utime + ended.ru_stime
+
+
 def resident_mib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
 def load(target, kind, connections, seconds, objects, once=None, until=None):
-    """One run of wrk; {requests, rate, p50, p99 in ms, cpu in µs per request}.
+    """One run of wrk; {requests, rate, p50, p99 in ms, cpu in µs per request, others: cores that others kept busy}.
 
     `once` is (first object, how many, file with keys) for kinds that take every object once: these end before the
     time is up, and their rate follows from the mean time of an answer. `until` ends the run early, by returning.
@@ -49,7 +57,7 @@ def load(target, kind, connections, seconds, objects, once=None, until=None):
     command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
                "-s", HERE / "load.lua", target.base, "--", kind, tessera.TOKEN, str(objects), f"load-{time.time_ns()}"]
     command += [str(word) for word in once or () if word is not None]
-    before = cpu_seconds(target.process.pid)
+    before, (busy, ended), began = cpu_seconds(target.process.pid), busy_seconds(), time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
     try:
         if until:
@@ -59,13 +67,15 @@ def load(target, kind, connections, seconds, objects, once=None, until=None):
     finally:
         process.kill()
     used = cpu_seconds(target.process.pid) - before
+    took, (busy_now, ended_now) = time.monotonic() - began, busy_seconds()
+    others = max(0, busy_now - busy - used - (ended_now - ended)) / took
     told = json.loads(out.strip().splitlines()[-1])
     if process.returncode or told["refused"] or told["broken"] or not told["requests"]:
         raise SystemExit(f"{kind} at {connections} connections: {told['refused']} of {told['requests']} requests were "
                          f"refused, {told['broken']} connections broke")
     rate = connections / told["mean"] * 1e6 if once else told["requests"] / told["microseconds"] * 1e6
     return {"requests": told["requests"], "rate": rate, "p50": told["p50"] / 1000, "p99": told["p99"] / 1000,
-            "cpu": used / told["requests"] * 1e6}
+            "cpu": used / told["requests"] * 1e6, "others": others}
 
 
 def machine():

@@ -32,7 +32,6 @@ fn clean_under(key: &str, value: Value) -> Value {
         Value::Array(items) => {
             Value::Array(items.into_iter().filter(says_something).map(|item| clean_under(key, item)).collect())
         }
-        Value::Null => Value::Null,
         _ if is_suspicious(key) => Value::String(MASK.to_owned()),
         // PostgreSQL cannot hold the character in JSON, and an event must be written.
         Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
@@ -79,11 +78,11 @@ mod tests {
     fn credentials_are_masked_at_any_depth() {
         let given = json!({
             "password": "hunter2", "Api-Key": "k", "nested": {"client_secret": 5, "name": "n"},
-            "tokens": ["a", {"id": 1}, null, "", 0], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null,
+            "tokens": ["a", {"id": 1}, null, "", 0], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null, "name": null,
         });
         let expected = json!({
             "password": MASK, "Api-Key": MASK, "nested": {"client_secret": MASK, "name": "n"},
-            "tokens": [MASK, {"id": 1}], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": null,
+            "tokens": [MASK, {"id": 1}], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": MASK, "name": null,
         });
         assert_eq!(clean(given), expected);
     }

@@ -3,7 +3,7 @@
 
 use super::authn;
 use crate::{
-    access::Principal,
+    access::{Principal, Visible},
     app::App,
     ctx::Ctx,
     dialect::{Failure, v3::V3},
@@ -40,7 +40,16 @@ impl Application for App {
         params: &[(String, String)],
     ) -> std::result::Result<(), Failure> {
         let object = params.first().map(|(_, value)| value.as_str());
-        permitted(&ctx.principal, op, object)?;
+        if let Err(refused) = permitted(&ctx.principal, op, object) {
+            // Who may see rows of the kind learns first that this one does not exist.
+            if let (Error::Forbidden, Access::Codes([first, ..]), Some(object)) = (&refused, op.access, object)
+                && ctx.principal.visible(first) != Visible::None
+                && !object.contains('\0')
+            {
+                exists(ctx, op, object).await?;
+            }
+            return Err(refused.into());
+        }
         if object.is_some_and(|object| object.contains('\0')) {
             // PostgreSQL cannot even be asked for it.
             return Err(Error::NotFound.into());
@@ -75,7 +84,11 @@ impl Application for App {
     }
 }
 
-fn permitted(principal: &Principal, op: &Operation, object: Option<&str>) -> Result<()> {
+/// Whether the operation itself is open to the caller.
+///
+/// # Errors
+/// [`Error::NotAuthenticated`], [`Error::Forbidden`]; [`Error::NotFound`] for a row out of sight.
+pub fn permitted(principal: &Principal, op: &Operation, object: Option<&str>) -> Result<()> {
     let anonymous = matches!(principal, Principal::Anonymous);
     match op.access {
         Access::Public => Ok(()),

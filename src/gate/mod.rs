@@ -160,6 +160,10 @@ impl Gate {
         if method == Method::OPTIONS.as_str() {
             return Ok(v3::options(op));
         }
+        // Permissions come before the method (contract: authentik-core §1.2); rows are looked at later.
+        if let Some(op) = op.filter(|op| !op.is_detail()) {
+            authz::permitted(principal, op, None)?;
+        }
         Err(rejection.into())
     }
 

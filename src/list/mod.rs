@@ -193,14 +193,8 @@ impl ListRequest {
         E: EntityTrait,
         R: FromQueryResult + Send + Sync,
     {
-        let sum = Statement::from_sql_and_values(
-            db.get_database_backend(),
-            "SELECT CAST(sum(count) AS bigint) AS count FROM row_counts WHERE name = $1",
-            [table.into()],
-        );
-        let row = db.query_one_raw(sum).await?.ok_or_else(|| Error::internal("a sum without a row"))?;
-        let count: i64 = row.try_get("", "count")?;
-        self.page(db, u64::try_from(count).unwrap_or_default(), select, jump).await
+        let count = row_count(db, table).await?;
+        self.page(db, count, select, jump).await
     }
 
     /// What [`ListRequest::order`] sorts by before anything else.
@@ -320,6 +314,17 @@ pub struct Point {
 pub fn starts_with(column: SimpleExpr, start: &str) -> SimpleExpr {
     let length = i32::try_from(start.chars().count()).unwrap_or(i32::MAX);
     SimpleExpr::from(Func::cust("substr").arg(column).arg(1).arg(length)).eq(Expr::val(start))
+}
+
+/// How many rows a table has that counts them.
+///
+/// # Errors
+/// When the database is away.
+pub async fn row_count(db: &impl ConnectionTrait, table: &'static str) -> Result<u64> {
+    let sql = "SELECT CAST(sum(count) AS bigint) AS count FROM row_counts WHERE name = $1";
+    let sum = Statement::from_sql_and_values(db.get_database_backend(), sql, [table.into()]);
+    let row = db.query_one_raw(sum).await?.ok_or_else(|| Error::internal("a sum without a row"))?;
+    Ok(u64::try_from(row.try_get::<i64>("", "count")?).unwrap_or_default())
 }
 
 /// What is searched: fields in lower case, one a line, so that no word matches across two.

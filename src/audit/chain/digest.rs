@@ -12,6 +12,12 @@ fn part(into: &mut Vec<u8>, bytes: &[u8]) {
     into.extend(bytes);
 }
 
+/// Nothing reads unlike any something.
+fn optional(into: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    into.push(u8::from(bytes.is_some()));
+    part(into, bytes.unwrap_or_default());
+}
+
 /// SHA-256 of an event. JSON counts by value, because PostgreSQL keeps neither the order of keys nor
 /// the spelling of numbers.
 pub fn event(event: &Model) -> Vec<u8> {
@@ -83,16 +89,17 @@ pub fn link(keyring: &Keyring, before: &[u8], sequence: i64, event: Uuid, digest
     part(&mut all, before);
     part(&mut all, &sequence.to_be_bytes());
     part(&mut all, event.as_bytes());
-    part(&mut all, digest.unwrap_or_default());
+    optional(&mut all, digest);
     keyring.authenticate_audit(&all).to_vec()
 }
 
 /// What authenticates the head.
 pub fn head(keyring: &Keyring, head: &head::Model) -> Vec<u8> {
     let mut all = b"head".to_vec();
-    for number in [head.sequence, head.anchor_sequence, head.broken_at.unwrap_or(-1)] {
+    for number in [head.sequence, head.anchor_sequence] {
         part(&mut all, &number.to_be_bytes());
     }
+    optional(&mut all, head.broken_at.map(i64::to_be_bytes).as_ref().map(<[u8; 8]>::as_slice));
     part(&mut all, &head.hash);
     part(&mut all, &head.anchor_hash);
     keyring.authenticate_audit(&all).to_vec()

@@ -23,10 +23,10 @@ use crate::{db::MANY, error::Result, secret::Keyring};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _,
-    IntoActiveModel, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    IntoActiveModel, QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement,
     sea_query::{Expr, ExprTrait as _, LockType},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// What stands for "the link before" of the first one.
@@ -54,7 +54,8 @@ pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring, in_use: bool) ->
         return Ok(());
     }
     let mut head = rebuilt(tx).await?;
-    if !in_use {
+    // Whatever says that nothing is installed yet: where there are events, somebody was here.
+    if !in_use && last_number(tx).await? == 0 && events::Entity::find().one(tx).await?.is_none() {
         head.broken_at = None;
     }
     head.mac = digest::head(keyring, &head);
@@ -117,14 +118,14 @@ pub async fn accept(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<()> {
 
 /// The largest number that a link or an event has, whatever the head says; 0 when none has one.
 async fn last_number(tx: &DatabaseTransaction) -> Result<i64> {
-    let link = link::Entity::find().order_by_desc(link::Column::Sequence).one(tx).await?;
-    let event: Option<Option<i64>> = events::Entity::find()
-        .select_only()
-        .column_as(Expr::col(events::Column::Sequence).max(), "newest")
-        .into_tuple()
-        .one(tx)
-        .await?;
-    Ok(Ord::max(link.map_or(0, |l| l.sequence), event.flatten().unwrap_or(0)))
+    // One statement: every write asks.
+    let sql = "SELECT (SELECT max(sequence) FROM audit_chain) AS link, (SELECT max(sequence) FROM events) AS event";
+    let row = tx.query_one_raw(Statement::from_string(tx.get_database_backend(), sql)).await?;
+    let (link, event) = match row {
+        Some(row) => (row.try_get::<Option<i64>>("", "link")?, row.try_get::<Option<i64>>("", "event")?),
+        None => (None, None),
+    };
+    Ok(Ord::max(link, event).unwrap_or(0))
 }
 
 /// Applies changes to the table of events and links them.
@@ -146,14 +147,14 @@ pub async fn append(tx: &DatabaseTransaction, keyring: &Keyring, changes: Vec<Ch
             }
             Change::Revised(pair) => {
                 let (was, mut event) = *pair;
-                check_intact(tx, &mut head, std::slice::from_ref(&was)).await?;
+                check_intact(tx, keyring, &mut head, std::slice::from_ref(&was)).await?;
                 event.sequence = Some(extend(keyring, &mut head, &mut links, event.id, Some(digest::event(&event))));
                 event.search = event.searchable();
                 let row = event.into_active_model().reset_all();
                 events::Entity::update(row).exec(tx).await?;
             }
             Change::Removed(events) => {
-                check_intact(tx, &mut head, &events).await?;
+                check_intact(tx, keyring, &mut head, &events).await?;
                 for event in &events {
                     extend(keyring, &mut head, &mut links, event.id, None);
                 }
@@ -182,7 +183,12 @@ async fn insert_links(tx: &DatabaseTransaction, links: Vec<link::Model>) -> Resu
 
 /// Before the server itself changes or removes events: were they what the chain says? Otherwise its own,
 /// genuine link would hide what somebody did to them; so the head is marked.
-async fn check_intact(tx: &DatabaseTransaction, head: &mut head::Model, events: &[Model]) -> Result<()> {
+async fn check_intact(
+    tx: &DatabaseTransaction,
+    keyring: &Keyring,
+    head: &mut head::Model,
+    events: &[Model],
+) -> Result<()> {
     let ids = events.iter().map(|event| event.id);
     let links = link::Entity::find()
         .filter(link::Column::EventId.is_in(ids))
@@ -190,14 +196,19 @@ async fn check_intact(tx: &DatabaseTransaction, head: &mut head::Model, events: 
         .all(tx)
         .await?;
     let latest: BTreeMap<Uuid, link::Model> = links.into_iter().map(|link| (link.event_id, link)).collect();
+    let numbers: HashMap<Uuid, i64> = latest.values().map(|link| (link.event_id, link.sequence)).collect();
+    // Anybody can write a digest into a link, but not the hash that belongs to it.
+    let genuine = settled::genuine(tx, keyring, head, &numbers).await?;
     let intact = |event: &&Model| {
         latest.get(&event.id).is_some_and(|link| {
-            Some(link.sequence) == event.sequence && link.digest.as_deref() == Some(&*digest::event(event))
+            genuine.contains(&link.sequence)
+                && Some(link.sequence) == event.sequence
+                && link.digest.as_deref() == Some(&*digest::event(event))
         })
     };
     if let Some(changed) = events.iter().find(|event| !intact(event)) {
         tracing::error!(event = %changed.id, "an event was changed from outside; run `tessera audit verify`");
-        head.broken_at.get_or_insert(changed.sequence.unwrap_or_default());
+        head.broken_at.get_or_insert(head.sequence);
     }
     Ok(())
 }
@@ -215,7 +226,8 @@ fn extend(
     event_id: Uuid,
     digest: Option<Vec<u8>>,
 ) -> i64 {
-    head.sequence += 1;
+    // After a number that somebody else put in, the largest there is; the next write is refused then.
+    head.sequence = head.sequence.saturating_add(1);
     head.hash = digest::link(keyring, &head.hash, head.sequence, event_id, digest.as_deref());
     links.push(link::Model { sequence: head.sequence, event_id, digest, hash: head.hash.clone() });
     head.sequence
@@ -230,10 +242,12 @@ async fn lock_head(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<head::
         head::Entity::insert(head.clone().into_active_model().reset_all()).exec_without_returning(tx).await?;
         return Ok(head);
     };
-    if head.mac != digest::head(keyring, &head) {
+    // Also an older head that was put back, or a row that was put behind the last one.
+    let last = last_number(tx).await?;
+    if head.mac != digest::head(keyring, &head) || last > head.sequence {
         tracing::error!("{changed}");
-        head.sequence = last_number(tx).await?;
-        head.broken_at = Some(head.sequence);
+        head.sequence = last;
+        head.broken_at = Some(last);
     }
     Ok(head)
 }
@@ -265,6 +279,7 @@ pub async fn compact(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<bool
     let most = Ord::min(wanted, head.anchor_sequence + COMPACTED);
     // A broken chain is evidence.
     if most <= head.anchor_sequence || head.broken_at.is_some() {
+        store_head(tx, keyring, head).await?;
         return Ok(false);
     }
     let links = link::Entity::find()

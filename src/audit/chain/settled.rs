@@ -22,7 +22,7 @@ pub async fn count(
     let mut settled = 0;
     for some in links.get(..intact).unwrap_or_default().chunks(MANY) {
         let later = later(tx, head, some).await?;
-        let genuine = genuine(tx, keyring, &later).await?;
+        let genuine = genuine(tx, keyring, head, &later).await?;
         let open = some.iter().position(|link| {
             let overtaken = later.get(&link.event_id).is_some_and(|n| *n > link.sequence && genuine.contains(n));
             link.digest.is_some() && !overtaken
@@ -73,7 +73,15 @@ async fn later(tx: &DatabaseTransaction, head: &head::Model, links: &[link::Mode
 
 /// Those of these links that the server made, and for these events: only it can hash them over the link
 /// before.
-async fn genuine(tx: &DatabaseTransaction, keyring: &Keyring, wanted: &HashMap<Uuid, i64>) -> Result<BTreeSet<i64>> {
+///
+/// # Errors
+/// When the database is away.
+pub async fn genuine(
+    tx: &DatabaseTransaction,
+    keyring: &Keyring,
+    head: &head::Model,
+    wanted: &HashMap<Uuid, i64>,
+) -> Result<BTreeSet<i64>> {
     let numbers: BTreeSet<i64> = wanted.values().flat_map(|n| [*n, n.saturating_sub(1)]).collect();
     let links: BTreeMap<i64, link::Model> = link::Entity::find()
         .filter(link::Column::Sequence.is_in(numbers))
@@ -83,8 +91,9 @@ async fn genuine(tx: &DatabaseTransaction, keyring: &Keyring, wanted: &HashMap<U
         .map(|link| (link.sequence, link))
         .collect();
     let made = |(event, number): (&Uuid, &i64)| {
-        let (link, before) = (links.get(number)?, links.get(&number.saturating_sub(1))?);
-        let hash = digest::link(keyring, &before.hash, *number, *event, link.digest.as_deref());
+        let (link, before) = (links.get(number)?, number.saturating_sub(1));
+        let before = if before == head.anchor_sequence { &head.anchor_hash } else { &links.get(&before)?.hash };
+        let hash = digest::link(keyring, before, *number, *event, link.digest.as_deref());
         (link.event_id == *event && link.hash == hash).then_some(*number)
     };
     Ok(wanted.iter().filter_map(made).collect())

@@ -4,6 +4,7 @@ use super::{START, digest, events, head, link};
 use crate::{
     db::MANY,
     error::{Error, Result},
+    list,
     secret::{Keyring, keyring::hex},
 };
 use sea_orm::{
@@ -22,7 +23,7 @@ pub enum Finding {
     HeadMissing,
     #[error("the head was changed from outside")]
     HeadChanged,
-    #[error("the head had been changed from outside when link {0} was the last")]
+    #[error("the server found something changed from outside when link {0} was the last; its log says what")]
     HeadWasChanged(i64),
     #[error("links {0} to {1} are missing")]
     LinksMissing(i64, i64),
@@ -36,6 +37,8 @@ pub enum Finding {
     EventRevived(Uuid, i64),
     #[error("event {0} was not written by the server")]
     EventForeign(Uuid),
+    #[error("the number of events that lists show was changed")]
+    CountChanged,
 }
 
 /// What a walk along the chain found.
@@ -88,6 +91,9 @@ pub async fn verify(db: &DatabaseConnection, keyring: &Keyring) -> Result<Report
     walk.findings.extend(missing.into_iter().map(|(event, link)| Finding::EventMissing(event, link)));
     walk.foreign(&snapshot).await?;
     let events = events::Entity::find().count(&snapshot).await?;
+    if list::row_count(&snapshot, "events").await? != events {
+        walk.findings.push(Finding::CountChanged);
+    }
     snapshot.rollback().await?;
     walk.findings.dedup();
     walk.findings.truncate(MOST_FINDINGS);

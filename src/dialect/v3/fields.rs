@@ -305,6 +305,8 @@ fn many(field: &Field, value: Value) -> Result<Value, Texts> {
     let read = items.iter().map(|item| match (item, field.item) {
         (Value::Null, _) => Err(one(NULL)),
         (item, Some(Kind::PkUuid)) => pk_uuid(item, false),
+        // An empty text is no key here, and not null either.
+        (Value::String(text), _) if text.is_empty() => Err(wrong_type(item)),
         (item, _) => pk(item, false),
     });
     read.collect::<Result<Vec<_>, _>>().map(Value::Array)

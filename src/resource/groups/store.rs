@@ -82,6 +82,7 @@ fn order_column(name: &str) -> Option<OrderColumn> {
     Some(match name {
         "pk" => OrderColumn::of(Column::Id),
         "name" => OrderColumn::of(Column::Name),
+        "attributes" => OrderColumn::of(Column::Attributes),
         "is_superuser" => OrderColumn::of(Column::IsSuperuser),
         "parent" => OrderColumn::nullable(Column::ParentId),
         "parent__name" => OrderColumn::computed(Expr::cust(

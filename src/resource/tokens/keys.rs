@@ -78,7 +78,9 @@ pub fn check_key(key: &PlainSecret) -> Result<()> {
 /// # Errors
 /// [`Error::Invalid`].
 pub async fn check_not_former(ctx: &Ctx, tx: &Tx, own: Option<Uuid>, key: &PlainSecret) -> Result<()> {
-    let other = store::by_former_digest(tx.conn(), &ctx.app.keyring.digest(key), ctx.now).await?;
+    let digest = ctx.app.keyring.digest(key);
+    store::forget_former(tx.conn(), &digest, ctx.now).await?;
+    let other = store::by_former_digest(tx.conn(), &digest, ctx.now).await?;
     match other {
         Some(token) if Some(token.id) != own => Err(Error::field("key", Problem::Taken(None))),
         _ => Ok(()),

@@ -259,6 +259,21 @@ pub async fn by_digest(db: &impl ConnectionTrait, digest: &Digest) -> Result<Opt
     Ok(found.and_then(|(token, user)| Some((token, user?))))
 }
 
+/// Forgets a former key that has stopped working, so that another token can have it.
+///
+/// # Errors
+/// When the database is away.
+pub async fn forget_former(db: &impl ConnectionTrait, digest: &Digest, now: DateTimeUtc) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::PreviousDigest, Expr::val(None::<String>))
+        .col_expr(Column::PreviousUntil, Expr::val(None::<DateTimeUtc>))
+        .filter(Column::PreviousDigest.eq(digest.clone()))
+        .filter(Column::PreviousUntil.lt(now))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 /// The token whose former key this is, while that still works.
 ///
 /// # Errors

@@ -61,6 +61,7 @@ fn order_column(name: &str) -> Option<OrderColumn> {
         "is_active" => OrderColumn::of(Column::IsActive),
         "last_login" => OrderColumn::nullable(Column::LastLogin),
         "email" => OrderColumn::of(Column::Email),
+        "attributes" => OrderColumn::of(Column::Attributes),
         "path" => OrderColumn::of(Column::Path),
         "type" => OrderColumn::of(Column::Kind),
         "uuid" => OrderColumn::of(Column::Uuid),

@@ -73,6 +73,11 @@ impl MalformedJson {
         // serde_json counts bytes up to and including the offending one.
         let at = match fault {
             JsonFault::UnexpectedEnd => body.len(),
+            // serde_json complains of what follows the comma.
+            JsonFault::TrailingComma => {
+                let found = (line_start + error.column()).saturating_sub(1).min(body.len());
+                body.iter().take(found).rposition(|b| *b == b',').unwrap_or(found)
+            }
             _ => (line_start + error.column()).saturating_sub(1).min(body.len()),
         };
         let characters = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().count();

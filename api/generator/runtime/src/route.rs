@@ -81,12 +81,12 @@ impl<A: Application> RouterBuilder<A> {
     pub fn build(self) -> Result<Router<A>, matchit::InsertError> {
         let mut table = matchit::Router::new();
         for (path, endpoints) in self.0 {
-            let mut methods: Vec<&str> = Vec::new();
-            for endpoint in &endpoints {
-                methods.push(endpoint.op.method.as_str());
-                if endpoint.op.method == Method::GET {
-                    methods.push("HEAD");
-                }
+            // Clients compare the text.
+            const ORDER: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+            let has = |method: &&Method| endpoints.iter().any(|endpoint| endpoint.op.method == **method);
+            let mut methods: Vec<&str> = ORDER.iter().filter(has).map(Method::as_str).collect();
+            if has(&&Method::GET) {
+                methods.push("HEAD");
             }
             methods.push("OPTIONS");
             let allow = methods.join(", ");

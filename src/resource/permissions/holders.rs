@@ -138,7 +138,7 @@ async fn on_objects(db: &impl ConnectionTrait, whose: Condition) -> Result<Vec<g
 /// Which permissions a role and an account hold themselves, globally, where the caller asks.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a role or an account that does not exist.
+/// [`Error::Invalid`](crate::error::Error::Invalid) for a role or an account that does not exist.
 pub async fn held(ctx: &Ctx, role: Option<&str>, user: Option<i32>) -> Result<Vec<Vec<String>>> {
     let db = ctx.app.db.read();
     let (mut held, mut errors) = (Vec::new(), FieldErrors::default());

@@ -75,7 +75,7 @@ impl Gate {
             path: request.uri().path().to_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
             user_agent: text(request.headers(), &header::USER_AGENT).unwrap_or_default().to_owned(),
-            accepts_json: accept::prefers_json(request.headers()),
+            accepts_json: false,
             client_ip: Some(peer.ip().to_canonical()),
             shown_headers: Vec::new(),
         };
@@ -130,6 +130,8 @@ impl Gate {
                 (Err((rejection, _)), op) => return self.without_operation(&method, &principal, rejection, op),
             };
             let mut info = info;
+            // Asked only where there is a choice.
+            info.accepts_json = op.is_some_and(|op| op.produces.len() > 1) && accept::prefers_json(&parts.headers);
             if op.is_some_and(|op| SHOWS_HEADERS.contains(&op.id)) {
                 info.shown_headers = without_credentials(&parts.headers);
             }

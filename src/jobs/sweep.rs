@@ -125,14 +125,17 @@ async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swe
         swept.rotated += portion.rotated;
         swept.deleted += portion.deleted;
         if some.len() == TOKENS && !pause(app, holder, began).await? {
-            break;
+            return Ok(());
         }
     }
     loop {
         let pruned = retention::prune(&ctx(app), PORTION).await?;
         swept.pruned += pruned;
-        if pruned < PORTION || !pause(app, holder, began).await? {
+        if pruned < PORTION {
             break;
+        }
+        if !pause(app, holder, began).await? {
+            return Ok(());
         }
     }
     while let Some(user) = erasure::next(&ctx(app)).await? {
@@ -144,6 +147,10 @@ async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swe
         let mut place = 0;
         while let Some((its, end)) = retention::of_user(app.db.read(), user, place, WINDOW).await? {
             place = end;
+            // Looking takes time too, and the lease ends.
+            if its.is_empty() && !pause(app, holder, began).await? {
+                return Ok(());
+            }
             for some in its.chunks(PORTION as usize) {
                 swept.erased += retention::erase(&ctx(app), some).await?;
                 if !pause(app, holder, began).await? {

@@ -55,7 +55,7 @@ pub async fn begin(tx: &DatabaseTransaction, keyring: &Keyring, in_use: bool) ->
     }
     let mut head = rebuilt(tx).await?;
     // Whatever says that nothing is installed yet: where there are events, somebody was here.
-    if !in_use && last_number(tx).await? == 0 && events::Entity::find().one(tx).await?.is_none() {
+    if !in_use && head.sequence == 0 && events::Entity::find().one(tx).await?.is_none() {
         head.broken_at = None;
     }
     head.mac = digest::head(keyring, &head);
@@ -275,11 +275,14 @@ pub async fn compact(tx: &DatabaseTransaction, keyring: &Keyring) -> Result<bool
         .into_tuple()
         .one(tx)
         .await?;
-    let wanted = oldest.flatten().unwrap_or(head.sequence + 1) - 1;
+    let wanted = oldest.flatten().map_or(head.sequence, |oldest| oldest.saturating_sub(1));
     let most = Ord::min(wanted, head.anchor_sequence + COMPACTED);
     // A broken chain is evidence.
     if most <= head.anchor_sequence || head.broken_at.is_some() {
-        store_head(tx, keyring, head).await?;
+        // Only a mark that has just been made is news.
+        if head.mac != digest::head(keyring, &head) {
+            store_head(tx, keyring, head).await?;
+        }
         return Ok(false);
     }
     let links = link::Entity::find()

@@ -66,7 +66,7 @@ pub async fn of_user(
         .one(db)
         .await?;
     let Some(first) = first.flatten() else { return Ok(None) };
-    let end = first + window;
+    let end = first.saturating_add(window);
     let its = Entity::find()
         .select_only()
         .column(Column::Id)

@@ -84,7 +84,7 @@ fn order_column(name: &str) -> Option<OrderColumn> {
         "created" => OrderColumn::of(Column::Created),
         "expires" => OrderColumn::of(Column::Expires),
         "brand" => OrderColumn::of(Column::Brand),
-        // Not a name of the wire: what happened in the same microsecond.
+        // For the default order: what happened in the same microsecond.
         "sequence" => OrderColumn::of(Column::Sequence),
         _ => return None,
     })

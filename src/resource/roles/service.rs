@@ -17,7 +17,7 @@ use crate::{
         groups,
     },
 };
-use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -70,8 +70,6 @@ pub async fn update(ctx: &Ctx, id: Uuid, name: Option<String>) -> Result<Model> 
     tx.commit().await?;
     Ok(role)
 }
-
-use sea_orm::ActiveModelTrait as _;
 
 /// Removes a role with its permissions; members of the group that carries it lose them at once.
 ///

@@ -239,14 +239,6 @@ pub async fn named(db: &impl ConnectionTrait, identifier: Option<&str>, managed:
     Ok(Entity::find().filter(any).all(db).await?)
 }
 
-/// A token, whoever asks.
-///
-/// # Errors
-/// When the database is away.
-pub async fn by_id(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<Model>> {
-    Ok(Entity::find_by_id(id).one(db).await?)
-}
-
 /// The token with this key, or with this former key, and its owner.
 ///
 /// # Errors

@@ -102,6 +102,21 @@ pub async fn open(
     entropy: Arc<dyn Entropy>,
 ) -> Result<(Arc<App>, Option<FirstStart>), StartError> {
     let db = database(&config).await?;
+    let opened = assemble(config, db.clone(), clock, entropy).await;
+    if opened.is_err() {
+        // SQLite removes its log when the last connection closes, by name: left to itself that could hit the
+        // log of whoever opens the file next.
+        db.close().await;
+    }
+    opened
+}
+
+async fn assemble(
+    config: Config,
+    db: Database,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<(Arc<App>, Option<FirstStart>), StartError> {
     migration::migrate(db.write()).await?;
     let installed = installation::find(db.read()).await?;
     let keyring = keyring(&config, &*entropy, installed.is_some())?;

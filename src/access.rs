@@ -18,6 +18,11 @@ pub mod code {
     pub const VIEW_TOKEN: &str = "authentik_core.view_token";
     pub const VIEW_TOKEN_KEY: &str = "authentik_core.view_token_key";
     pub const VIEW_EVENT: &str = "authentik_events.view_event";
+    pub const VIEW_BINDING: &str = "authentik_policies.view_policybinding";
+    pub const VIEW_APPLICATION: &str = "authentik_core.view_application";
+    pub const VIEW_USER_APPLICATIONS: &str = "authentik_core.view_user_applications";
+    pub const VIEW_POLICY_CACHE: &str = "authentik_policies.view_policy_cache";
+    pub const VIEW_REPUTATION: &str = "authentik_policies_reputation.view_reputation";
     pub const SET_TOKEN_KEY: &str = "authentik_core.set_token_key";
     /// What `system_permissions` of one's own account lists.
     pub const SYSTEM: [&str; 10] = [

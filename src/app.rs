@@ -7,7 +7,9 @@ use crate::{
     ctx::{Clock, Entropy},
     db::Database,
     error::Result,
+    expression,
     metrics::Metrics,
+    policy::{memory::Memory, password::hibp::Hibp},
     resource::{settings::Settings, tokens::usage::Noted},
     secret::{Digest, Keyring},
 };
@@ -94,6 +96,12 @@ pub struct App {
     pub usage: Noted,
     /// Asks the sweep to run before its time.
     pub sweep: tokio::sync::Notify,
+    /// What policies have said lately.
+    pub decisions: Memory,
+    /// Who knows which passwords are known; `None` when nobody is to be asked.
+    pub breaches: Option<Hibp>,
+    /// Runs expressions.
+    pub expressions: expression::Pool,
     settings: Remembered<Settings>,
     superuser_groups: Remembered<HashSet<Uuid>>,
 }
@@ -114,6 +122,12 @@ impl App {
         keyring: Keyring,
         install_id: String,
     ) -> Self {
+        let expressions = expression::Pool::new(expression::Settings {
+            program: config.expression_program.clone(),
+            workers: config.expression_workers,
+            memory: config.expression_memory << 20,
+            time: std::time::Duration::from_secs(config.expression_timeout),
+        });
         Self {
             config,
             db,
@@ -126,6 +140,9 @@ impl App {
             metrics: Metrics::default(),
             usage: Noted::default(),
             sweep: tokio::sync::Notify::new(),
+            decisions: Memory::default(),
+            breaches: None,
+            expressions,
             settings: Remembered::default(),
             superuser_groups: Remembered::default(),
         }

@@ -12,6 +12,7 @@ use crate::{
     db::{Database, Tx},
     error::Error,
     installation, migration,
+    policy::password::hibp::Hibp,
     resource::{
         grants::{self, catalogue, store::Holder},
         groups::service::{self as groups, NewGroup},
@@ -28,7 +29,7 @@ use crate::{
     secret::{Keyring, PlainSecret, key, keyring::hex},
 };
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, IntoActiveModel as _, TransactionTrait as _};
-use std::{io::ErrorKind, path::PathBuf, sync::Arc};
+use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
 pub use files::database_file;
 
@@ -58,6 +59,8 @@ pub enum StartError {
         "the database is sealed under another master key: set TESSERA_SECRET_KEY or TESSERA_SECRET_KEY_FILE to its own"
     )]
     OtherKey,
+    #[error("TESSERA_HIBP_URL cannot be used: {0}")]
+    BadHibpUrl(#[from] crate::outbound::BadEndpoint),
     #[error(
         "TESSERA_BOOTSTRAP_TOKEN looks like a generated key with a wrong checksum: copy it again, or take another text"
     )]
@@ -134,12 +137,20 @@ async fn assemble(
             hex(&bytes)
         }
     };
-    let app = Arc::new(App::new(config, db, clock, entropy, keyring, install_id));
+    let mut app = App::new(config, db, clock, entropy, keyring, install_id);
+    app.breaches = breaches(&app.config)?;
+    let app = Arc::new(app);
     let tx = app.db.write().begin().await.map_err(Error::from)?;
     audit::chain::begin(&tx, &app.keyring, !first).await?;
     tx.commit().await.map_err(Error::from)?;
     let made = if first { Some(install(&app).await?) } else { None };
     Ok((app, made))
+}
+
+/// The server with the lists of known passwords, if one is named.
+fn breaches(config: &Config) -> Result<Option<Hibp>, StartError> {
+    let Some(address) = &config.hibp_url else { return Ok(None) };
+    Ok(Some(Hibp::new(address, Duration::from_secs(config.hibp_timeout), config.hibp_on_failure)?))
 }
 
 /// Opens what is there, for looking at it: nothing is made, migrated or begun.

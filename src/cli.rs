@@ -60,6 +60,9 @@ enum Command {
     Healthcheck,
     /// Check configuration and database, and say what is wrong
     Doctor,
+    /// Run expressions for a server, which starts this itself
+    #[command(hide = true)]
+    ExpressionWorker,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +102,10 @@ impl From<crate::error::Error> for Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Before anything that a worker must not have: settings, a log, threads.
+    if let Some(Command::ExpressionWorker) = cli.command {
+        return crate::expression::worker::main();
+    }
     let outcome = tokio::runtime::Runtime::new()
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(run(cli.command.unwrap_or(Command::Serve))));
@@ -129,7 +136,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Sweep => sweep(config).await,
         Command::Healthcheck => healthcheck(&config).await,
         Command::Doctor => doctor(&config).await,
-        Command::Openapi { .. } => Ok(()),
+        Command::Openapi { .. } | Command::ExpressionWorker => Ok(()),
     }
 }
 
@@ -143,6 +150,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
     // Before anything listens, so that no signal is lost.
     let stopped = signals()?;
     let running = server::start(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).await?;
+    // In the background: the first expression shall not wait for its worker.
+    running.app.expressions.warm();
     say(&format!("address   http://{}", running.api))?;
     introduce(running.first.as_ref())?;
     if running.first.is_some() {

@@ -21,6 +21,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// What becomes of a password that could not be looked up in the lists of known ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// It is taken.
+    Pass,
+    /// It is refused.
+    Fail,
+}
+
 /// Settings of the process. `Debug` hides what is secret.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -55,6 +65,22 @@ pub struct Config {
     pub anonymous_rate: u32,
     /// Time from one sweep of what has ended to the next, in seconds; 0 is never.
     pub sweep_interval: u32,
+    /// The range API of Have I Been Pwned or of a mirror; `None` asks nobody.
+    pub hibp_url: Option<String>,
+    /// Longest time for one look-up there, in seconds.
+    pub hibp_timeout: u64,
+    /// What a look-up that failed means.
+    pub hibp_on_failure: OnFailure,
+    /// Expressions that run at once, each in a process of its own.
+    pub expression_workers: usize,
+    /// Most memory of an expression, in MiB.
+    pub expression_memory: usize,
+    /// Longest time of an expression, in seconds; a binding's own may be shorter.
+    pub expression_timeout: u64,
+    /// The executable that becomes a worker; our own when there is none. Not for the configuration: tests
+    /// have another executable.
+    #[serde(skip)]
+    pub expression_program: Option<PathBuf>,
     /// What is logged, in the syntax of `tracing`'s `EnvFilter`.
     pub log: String,
     pub log_format: LogFormat,
@@ -78,6 +104,13 @@ impl Default for Config {
             drain_timeout: 30,
             anonymous_rate: 1000,
             sweep_interval: 300,
+            hibp_url: None,
+            hibp_timeout: 3,
+            hibp_on_failure: OnFailure::Fail,
+            expression_workers: 2,
+            expression_memory: 32,
+            expression_timeout: 5,
+            expression_program: None,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }
@@ -139,7 +172,26 @@ impl Config {
             .add_source(Environment::with_prefix(PREFIX).source(Some(environment)))
             .build()?
             .try_deserialize()?;
+        config.check()?;
         Ok(config)
+    }
+
+    /// Numbers that would be of their type and yet of no use.
+    fn check(&self) -> Result<(), ConfigError> {
+        let workers = u64::try_from(self.expression_workers).unwrap_or(u64::MAX);
+        let memory = u64::try_from(self.expression_memory).unwrap_or(u64::MAX);
+        for (name, value, bounds) in [
+            ("expression_workers", workers, 1..=64),
+            ("expression_memory", memory, 8..=1024),
+            ("expression_timeout", self.expression_timeout, 1..=60),
+            ("hibp_timeout", self.hibp_timeout, 1..=30),
+        ] {
+            if !bounds.contains(&value) {
+                let (least, most) = bounds.into_inner();
+                return Err(ConfigError::Message(format!("{name} must be from {least} to {most}")));
+            }
+        }
+        Ok(())
     }
 
     /// The address of the database.
@@ -156,6 +208,14 @@ mod tests {
     fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let environment = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Config::from_sources(File::from_str(toml, FileFormat::Toml), environment)
+    }
+
+    #[test]
+    fn some_numbers_have_bounds() {
+        for toml in ["expression_workers = 0", "expression_timeout = 61", "expression_memory = 7", "hibp_timeout = 0"] {
+            let refused = load(toml, &[]).expect_err(toml).to_string();
+            assert!(refused.contains("must be from"), "{refused}");
+        }
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub enum Error {
     /// As [`Error::Refused`], where the contract answers with a bare list.
     #[error("the request is not acceptable: {0}")]
     RefusedList(String),
+    /// A fault of one parameter, where the contract answers with its name and a bare text.
+    #[error("{0} is not acceptable: {1}")]
+    RefusedField(&'static str, String),
     /// A fault that the contract answers without saying which.
     #[error("the request is not acceptable")]
     Unexplained,

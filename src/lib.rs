@@ -1,15 +1,15 @@
 //! # Tessera: how the house is built
 //!
 //! The OpenAPI documents in `api/` decide everything the outside can see. One [`gate`] applies what is
-//! common to all operations. Each resource is one small folder in [`resource`]. A [`dialect`] knows how
-//! an answer looks on the wire.
+//! common to all operations. Each resource is one small folder in [`resource`]. [`policy`] decides who is
+//! let in, by what administrators have bound to things. A [`dialect`] knows how an answer looks on the wire.
 //!
 //! ```text
 //! main → cli → { server, jobs } → { gate, web, */api.rs } → service → store → entity
 //! ```
 //!
 //! Leaves that any layer may use: [`app`], [`ctx`], [`db`], [`error`], [`access`], [`audit`],
-//! [`secret`], [`list`], [`metrics`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
+//! [`expression`], [`secret`], [`list`], [`metrics`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
 //! resources and the command line name HTTP or the generated crate; a test reads the `use` lines.
 //!
 //! ## The walk of `POST /api/v3/core/tokens/`
@@ -33,12 +33,15 @@ pub mod ctx;
 pub mod db;
 pub mod dialect;
 pub mod error;
+pub mod expression;
 pub mod gate;
 pub mod installation;
 pub mod jobs;
 pub mod list;
 pub mod metrics;
 pub mod migration;
+pub mod outbound;
+pub mod policy;
 pub mod resource;
 pub mod secret;
 pub mod server;

@@ -117,8 +117,9 @@ class Prepared:
         for parameter in op.get("parameters", []):
             if parameter["in"] != "query":
                 continue
-            # A page is a number or the word `last`; `list` reads it.
-            if parameter["name"] in ("page", "page_size"):
+            # A page is a number or the word `last`; `list` reads it. `x-raw` leaves a value to the handler too:
+            # where the original reads it by hand, the texts are not those of its kind.
+            if parameter["name"] in ("page", "page_size") or parameter.get("x-raw"):
                 parameter["schema"], parameter["x-field"] = {"type": "string"}, "text"
             self.kind(f"{where} {parameter['name']}", parameter, parameter["schema"])
             if parameter.get("x-check") == "literal-true":
@@ -160,6 +161,9 @@ class Prepared:
                     prop.pop("default", None)
                     prop["x-incoming"] = True
             else:
+                # What comes beside the properties goes into one more field, which the template adds.
+                if schema.pop("additionalProperties", False) is not False:
+                    schema["x-extra"] = True
                 # We always send every property, but for those marked.
                 schema["required"] = [k for k, p in properties.items() if not p.get("x-sometimes")]
                 for prop in properties.values():

@@ -24,6 +24,10 @@ pub enum Action {
     SecretView,
     SecretRotate,
     SystemTaskExecution,
+    PolicyExecution,
+    PolicyException,
+    /// Whatever an administrator's expression calls it; see [`Event::custom`].
+    Custom,
 }
 
 impl Action {
@@ -38,9 +42,17 @@ impl Action {
             Self::SecretView => "secret_view",
             Self::SecretRotate => "secret_rotate",
             Self::SystemTaskExecution => "system_task_execution",
+            Self::PolicyExecution => "policy_execution",
+            Self::PolicyException => "policy_exception",
+            Self::Custom => CUSTOM,
         }
     }
 }
+
+/// How the names of events begin that expressions make.
+const CUSTOM: &str = "custom_";
+/// Longest name of an event that an expression makes, in characters.
+const LONGEST_NAME: usize = 200;
 
 /// The object an event is about.
 #[derive(Debug, Clone)]
@@ -59,7 +71,9 @@ impl Subject {
         Self { app, model, pk: pk.to_string(), name: name.into() }
     }
 
-    fn to_value(&self) -> Value {
+    /// As JSON, the way the contexts of events hold it.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         json!({"app": self.app, "model_name": self.model, "pk": self.pk, "name": self.name})
     }
 }
@@ -72,6 +86,8 @@ pub struct Event {
     context: Map<String, Value>,
     /// The account it happened to, where that is not the caller.
     user: Option<Value>,
+    /// Name and origin, where they are not ours.
+    custom: Option<(String, String)>,
 }
 
 /// The part of the original that notices changes of models; the value of `app` in their events.
@@ -83,13 +99,21 @@ impl Event {
     pub fn about(action: Action, app: &'static str, key: &str, subject: &Subject) -> Self {
         let mut context = Map::new();
         context.insert(key.to_owned(), subject.to_value());
-        Self { action, app, context, user: None }
+        Self { action, app, context, user: None, custom: None }
     }
 
     /// An event about no object.
     #[must_use]
     pub fn plain(action: Action, app: &'static str) -> Self {
-        Self { action, app, context: Map::new(), user: None }
+        Self { action, app, context: Map::new(), user: None, custom: None }
+    }
+
+    /// An event that an expression makes: stored as `custom_<name>`, and as coming from `app`.
+    #[must_use]
+    pub fn custom(name: &str, app: &str, context: Map<String, Value>) -> Self {
+        let text = |text: &str| text.replace('\0', "\u{fffd}").chars().take(LONGEST_NAME).collect::<String>();
+        let custom = Some((format!("{CUSTOM}{}", text(name)), text(app)));
+        Self { action: Action::Custom, app: "", context, user: None, custom }
     }
 
     /// An object was made; `fields` is what it was made with.
@@ -171,11 +195,12 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
             }),
         );
     }
+    let (action, app) = event.custom.unwrap_or_else(|| (event.action.as_str().to_owned(), event.app.to_owned()));
     tx.change_events(chain::Change::Recorded(Box::new(Model {
         id: ctx.uuid(),
         user,
-        action: event.action.as_str().to_owned(),
-        app: event.app.to_owned(),
+        action,
+        app,
         context,
         client_ip: Some(address.map_or(NO_ADDRESS.to_owned(), |ip| ip.to_string())),
         created: ctx.now,

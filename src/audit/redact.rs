@@ -15,7 +15,8 @@ fn is_suspicious(key: &str) -> bool {
 
 /// Masks scalars under suspicious keys, at any depth; items of a list go by the list's key.
 #[must_use]
-pub fn clean(value: Value) -> Value {
+pub fn clean(mut value: Value) -> Value {
+    mask_under(&mut value, FORM);
     clean_under("", value)
 }
 
@@ -36,6 +37,30 @@ fn clean_under(key: &str, value: Value) -> Value {
         // PostgreSQL cannot hold the character in JSON, and an event must be written.
         Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
         scalar => scalar,
+    }
+}
+
+/// Everything people typed into a form: some field of it may be a password, whatever it is called.
+const FORM: &str = "prompt_data";
+
+/// Masks every scalar below a member of this name, at any depth.
+pub fn mask_under(value: &mut Value, name: &str) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if key == name { mask_all(value) } else { mask_under(value, name) }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mask_under(item, name)),
+        _ => {}
+    }
+}
+
+fn mask_all(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(mask_all),
+        Value::Array(items) => items.iter_mut().for_each(mask_all),
+        scalar => *scalar = Value::String(MASK.to_owned()),
     }
 }
 
@@ -67,6 +92,16 @@ pub fn shorten(context: &mut Value) {
             *part = serde_json::json!({"left_out_bytes": bytes});
         }
     }
+    // Many small parts: what it is about is all that is left.
+    let bytes = size(context);
+    if bytes > LARGEST {
+        let kept = ["model", "binding", "message"].into_iter().filter_map(|key| {
+            Some((key.to_owned(), context.get(key)?.clone())).filter(|(_, part)| size(part) <= LARGEST / 8)
+        });
+        let mut short: serde_json::Map<String, Value> = kept.collect();
+        short.insert("left_out_bytes".to_owned(), bytes.into());
+        *context = Value::Object(short);
+    }
 }
 
 #[cfg(test)]
@@ -85,5 +120,23 @@ mod tests {
             "tokens": [MASK, {"id": 1}], "passing": true, "password_change_date": "d", "token": {"pk": "x"}, "keys": MASK, "name": null,
         });
         assert_eq!(clean(given), expected);
+    }
+
+    #[test]
+    fn forms_are_masked_whole() {
+        let given = json!({"a": {"prompt_data": {"pin": 1234, "names": ["x", {"y": true}]}, "pin": 1}});
+        let masked = json!({"a": {"prompt_data": {"pin": MASK, "names": [MASK, {"y": MASK}]}, "pin": 1}});
+        assert_eq!(clean(given), masked);
+    }
+
+    #[test]
+    fn contexts_have_a_bound() {
+        let many: serde_json::Map<String, Value> = (0..20_000).map(|n| (format!("k{n}"), json!("value"))).collect();
+        let mut context = Value::Object(many);
+        context["model"] = json!({"pk": "1"});
+        shorten(&mut context);
+        assert_eq!(context["model"], json!({"pk": "1"}));
+        assert!(context["left_out_bytes"].as_u64() > Some(LARGEST as u64));
+        assert_eq!(context.as_object().map(serde_json::Map::len), Some(2));
     }
 }

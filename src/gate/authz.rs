@@ -9,12 +9,13 @@ use crate::{
     dialect::{Failure, v3::V3},
     error::{Error, Result},
     resource::{
-        events, grants, groups,
+        applications, bindings, events, grants, groups,
         permissions::{
             assign::{self, Target},
             object_grants::{self, Of},
         },
-        tokens, users,
+        policies::{self, Kind, store::Scope},
+        reputation, tokens, users,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -40,7 +41,8 @@ impl Application for App {
         params: &[(String, String)],
     ) -> std::result::Result<(), Failure> {
         let object = params.first().map(|(_, value)| value.as_str());
-        if let Err(refused) = permitted(&ctx.principal, op, object) {
+        let held_by = held_by(ctx, op, object).await?;
+        if let Err(refused) = permitted(&ctx.principal, op, held_by.as_deref().or(object)) {
             // Who may see rows of the kind learns first that this one does not exist.
             if let (Error::Forbidden, Access::Codes([first, ..]), Some(object)) = (&refused, op.access, object)
                 && ctx.principal.visible(first) != Visible::None
@@ -84,6 +86,17 @@ impl Application for App {
     }
 }
 
+/// The key under which permissions are held on an object, where its path has another one.
+async fn held_by(ctx: &Ctx, op: &Operation, object: Option<&str>) -> Result<Option<String>> {
+    match (op.access, object) {
+        _ if ctx.principal.is_superuser() => Ok(None),
+        (Access::Codes(_), Some(slug)) if op.resource == "applications" && !slug.contains('\0') => {
+            applications::service::key_of(ctx, slug).await
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Whether the operation itself is open to the caller.
 ///
 /// # Errors
@@ -92,10 +105,11 @@ pub fn permitted(principal: &Principal, op: &Operation, object: Option<&str>) ->
     let anonymous = matches!(principal, Principal::Anonymous);
     match op.access {
         Access::Public => Ok(()),
-        Access::Authenticated | Access::Own if anonymous => Err(Error::NotAuthenticated),
-        Access::Authenticated | Access::Own => Ok(()),
+        Access::Own if anonymous => Err(Error::NotAuthenticated),
         // The contract's texts differ: rows are guarded by what is visible, collections by a login.
-        Access::Codes(_) if anonymous && object.is_none() => Err(Error::NotAuthenticated),
+        Access::Authenticated | Access::Codes(_) if anonymous && object.is_none() => Err(Error::NotAuthenticated),
+        Access::Authenticated if anonymous => Err(Error::Forbidden),
+        Access::Authenticated | Access::Own => Ok(()),
         Access::Codes(codes) => {
             principal.authorize(codes, object.map(grants::service::canonical).as_deref(), op.is_safe())
         }
@@ -110,6 +124,16 @@ async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
         "users" => users::service::require(ctx, number(key)?).await,
         "groups" => groups::service::require(ctx, uuid(key)?).await,
         "roles" => assign::require(ctx, Target::Role(uuid(key)?)).await,
+        "policies" => policies::service::view(ctx, Scope::All, uuid(key)?).await.map(drop),
+        "policies_dummy" => policy(ctx, Kind::Dummy, key).await,
+        "policies_event_matcher" => policy(ctx, Kind::EventMatcher, key).await,
+        "policies_expiry" => policy(ctx, Kind::Expiry, key).await,
+        "policies_expression" => policy(ctx, Kind::Expression, key).await,
+        "policies_password" => policy(ctx, Kind::Password, key).await,
+        "policies_reputation" => policy(ctx, Kind::Reputation, key).await,
+        "policy_bindings" => bindings::service::view(ctx, uuid(key)?).await.map(drop),
+        "reputation_scores" => reputation::service::view(ctx, uuid(key)?).await.map(drop),
+        "applications" => applications::service::require(ctx, key).await,
         "events" => events::service::view(ctx, uuid(key)?).await.map(drop),
         "permissions" if op.path.contains("assigned_by_roles") => assign::require(ctx, Target::Role(uuid(key)?)).await,
         "permissions" if op.path.contains("assigned_by_users") => {
@@ -121,6 +145,10 @@ async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
         "permissions" => object_grants::view(ctx, Of::Users, number(key)?).await.map(drop),
         other => Err(Error::internal(format!("nobody said how to look up `{other}`"))),
     }
+}
+
+async fn policy(ctx: &Ctx, kind: Kind, key: &str) -> Result<()> {
+    policies::service::view(ctx, Scope::Of(kind), uuid(key)?).await.map(drop)
 }
 
 fn uuid(key: &str) -> Result<Uuid> {

@@ -215,8 +215,14 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Operations that show the caller his own headers.
-const SHOWS_HEADERS: [&str; 2] = ["admin_system_retrieve", "admin_system_create"];
+/// Operations that show the caller his own headers, or ask policies, whose expressions may look at them.
+const SHOWS_HEADERS: [&str; 5] = [
+    "admin_system_retrieve",
+    "admin_system_create",
+    "policies_all_test_create",
+    "core_applications_list",
+    "core_applications_check_access_retrieve",
+];
 
 /// Headers as text, without those that let somebody in.
 fn without_credentials(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -13,6 +13,7 @@ use crate::{
     error::Result,
     resource::{
         events::retention,
+        reputation,
         tokens::expiry,
         users::{self, erasure},
     },
@@ -160,6 +161,7 @@ async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swe
         }
         erasure::done(&ctx(app), user).await?;
     }
+    while reputation::service::sweep(&ctx(app)).await? > 0 && pause(app, holder, began).await? {}
     while events::compact(&ctx(app)).await? && pause(app, holder, began).await? {}
     Ok(())
 }

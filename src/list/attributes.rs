@@ -31,6 +31,12 @@ impl AttributeFilter {
         Ok(Self(map.into_iter().map(|(path, v)| (path.split("__").map(str::to_owned).collect(), v)).collect()))
     }
 
+    /// One value, at the end of a path.
+    #[must_use]
+    pub fn at(path: Vec<String>, value: Value) -> Self {
+        Self(vec![(path, value)])
+    }
+
     /// The condition on `table.attributes`. Everything a caller wrote is bound, never spliced.
     #[must_use]
     pub fn condition(self, backend: DatabaseBackend, table: &'static str) -> SimpleExpr {
@@ -44,6 +50,35 @@ impl AttributeFilter {
             };
             all.and(one)
         })
+    }
+}
+
+/// What is at the end of a path in `table.attributes`: as text, or NULL where there is nothing.
+#[must_use]
+pub fn text_at(backend: DatabaseBackend, table: &'static str, path: &[String]) -> SimpleExpr {
+    if backend == DatabaseBackend::Postgres {
+        Expr::cust_with_values(format!("({table}.attributes #>> CAST($1 AS text[]))"), [postgres_path(path)])
+    } else {
+        let template = format!("CAST(json_extract({table}.attributes, ?) AS text)");
+        Expr::cust_with_values(template, [sqlite_path(path)])
+    }
+}
+
+/// What is at the end of a path in `table.attributes`: as a number, or NULL where there is none.
+#[must_use]
+pub fn number_at(backend: DatabaseBackend, table: &'static str, path: &[String]) -> SimpleExpr {
+    if backend == DatabaseBackend::Postgres {
+        let template = format!(
+            "(CASE jsonb_typeof({table}.attributes #> CAST($1 AS text[])) WHEN 'number' \
+             THEN CAST({table}.attributes #>> CAST($2 AS text[]) AS double precision) END)"
+        );
+        Expr::cust_with_values(template, [postgres_path(path), postgres_path(path)])
+    } else {
+        let template = format!(
+            "(CASE WHEN json_type({table}.attributes, ?) IN ('integer', 'real') \
+             THEN json_extract({table}.attributes, ?) END)"
+        );
+        Expr::cust_with_values(template, [sqlite_path(path), sqlite_path(path)])
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod attributes;
 
-pub use attributes::AttributeFilter;
+pub use attributes::{AttributeFilter, number_at, text_at};
 
 use crate::error::{Error, Result};
 use sea_orm::{
@@ -314,6 +314,23 @@ pub struct Point {
 pub fn starts_with(column: SimpleExpr, start: &str) -> SimpleExpr {
     let length = i32::try_from(start.chars().count()).unwrap_or(i32::MAX);
     SimpleExpr::from(Func::cust("substr").arg(column).arg(1).arg(length)).eq(Expr::val(start))
+}
+
+/// Ends with `end`, literally and case-sensitively.
+#[must_use]
+pub fn ends_with(column: SimpleExpr, end: &str) -> SimpleExpr {
+    let length = i32::try_from(end.chars().count()).unwrap_or(i32::MAX);
+    let start = SimpleExpr::from(Func::cust("length").arg(column.clone())).sub(length).add(1);
+    SimpleExpr::from(Func::cust("substr").arg(column).arg(start)).eq(Expr::val(end))
+}
+
+/// Holds `part` somewhere, literally and case-sensitively.
+#[must_use]
+pub fn holds(column: SimpleExpr, part: &str) -> SimpleExpr {
+    if part.is_empty() {
+        return column.is_not_null();
+    }
+    SimpleExpr::from(Func::cust("replace").arg(column.clone()).arg(part).arg("")).ne(column)
 }
 
 /// How many rows a table has that counts them.

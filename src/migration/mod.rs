@@ -4,6 +4,7 @@
 mod columns;
 mod m20261125_000001_identity;
 mod m20261125_000002_operations;
+mod m20261128_000003_policies;
 
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -15,7 +16,11 @@ struct Migrator;
 #[sea_orm_migration::async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261125_000001_identity::Migration), Box::new(m20261125_000002_operations::Migration)]
+        vec![
+            Box::new(m20261125_000001_identity::Migration),
+            Box::new(m20261125_000002_operations::Migration),
+            Box::new(m20261128_000003_policies::Migration),
+        ]
     }
 }
 

@@ -93,15 +93,27 @@ def moment(value):
         return REFUSED
 
 
+def url(value):
+    """Where an application starts: its rule is its own, with placeholders, and without the dots that others ask for."""
+    text = char(value)
+    if text is REFUSED or text in ("", "blank://blank"):
+        return text
+    letter = r"(?:[a-zA-Z0-9\u00a1-\U0010ffff]|%\(\w+\)s)"
+    label = rf"{letter}(?:(?:{letter}|-)*{letter})?"
+    form = (r"(?i:https?|ftp)://(?:[^\s:@/?#\\]+(?::[^\s:@/?#\\]*)?@)?"
+            rf"(?:\[[0-9a-fA-F:.]+\]|{label}(?:\.{label})*)(?::\d{{1,5}})?(?:[/?#][^\s\0]*)?")
+    return text if re.fullmatch(form, text) and len(text) <= 2048 else REFUSED
+
+
 def as_it_is(value):
     return REFUSED
 
 
 READ = {
-    "char": char, "slug": char, "email": email, "boolean": boolean, "integer": integer, "pk": pk, "pk-uuid": pk_uuid,
+    "char": char, "slug": char, "email": email, "url": url, "boolean": boolean, "integer": integer, "pk": pk, "pk-uuid": pk_uuid,
     "uuid": pk_uuid, "datetime": moment, "pk-name": as_it_is, "pk-username": as_it_is, "text": as_it_is,
     "duration-text": char, "ip": email, "natural": integer, "json": as_it_is, "list": as_it_is,
-    "choice": as_it_is, "multichoice": as_it_is, "dict": as_it_is, "boolean-word": as_it_is,
+    "expression": char, "choice": as_it_is, "multichoice": as_it_is, "dict": as_it_is, "boolean-word": as_it_is,
 }
 # Keys that may be null are so when they are empty text.
 EMPTY_IS_NULL = {"pk", "pk-uuid"}
@@ -127,12 +139,19 @@ def is_moment(text):
     return bool(re.fullmatch(form, text, re.ASCII)) and moment(text.upper()) is not REFUSED
 
 
+def is_uri(text):
+    """RFC 3986, §3."""
+    c, p = (rf"(?:[A-Za-z0-9\-._~!$&'()*+,;={more}]|%[0-9A-Fa-f]{{2}})" for more in ("", ":@"))
+    authority = rf"//(?:(?:{c}|:)*@)?(?:\[[0-9A-Fa-f:.]+\]|{c}*)(?::[0-9]*)?(?:/{p}*)*"
+    return bool(re.fullmatch(rf"[A-Za-z][A-Za-z0-9+.\-]*:(?:{authority}|/?(?:{p}+(?:/{p}*)*)?)(?:\?(?:{p}|[/?])*)?(?:#(?:{p}|[/?])*)?", text))
+
+
 def is_email(text):
     # Only what every reading of the format refuses: whether an odd address is one is not for this suite to say.
     return bool(re.fullmatch(r"\S+@\S+", text))
 
 
-FORMATS = {"uuid": is_uuid, "date-time": is_moment, "email": is_email}
+FORMATS = {"uuid": is_uuid, "date-time": is_moment, "email": is_email, "uri": is_uri}
 
 
 class Document:
@@ -192,6 +211,9 @@ class Document:
         # An address that may be empty says so by having no least length; the format alone would forbid it.
         if read == "" and kind == "email":
             return "minLength" not in schema
+        # Instead of the format, which is of whole addresses: what was read may be a pattern of one, or empty.
+        if kind == "url":
+            schema = {key: rule for key, rule in schema.items() if key != "format"}
         return not self.faults(schema, read)
 
     def value(self, schema, value, place, kind=None):
@@ -221,10 +243,12 @@ class Document:
         """Every `Broken` place in the texts given for one parameter of a query or path."""
         schema, kind = self.flat(parameter["schema"]), parameter.get("x-field")
         place, ignored = f"{parameter['in']} {parameter['name']}", parameter.get("x-lenient") == "ignore"
-        many = schema.get("type") == "array"
+        many, repeated = schema.get("type") == "array", parameter.get("explode", True)
         if parameter["in"] == "query":
             # Empty values count as absent; of a repeated name the last counts.
-            values = [v for v in values if v] if many else [v for v in values[-1:] if v]
+            values = [v for v in values if v] if many and repeated else [v for v in values[-1:] if v]
+        if many and not repeated:
+            values = [item for value in values for item in value.split(",")]
         if many:
             schema, kind = self.flat(schema["items"]), parameter.get("x-items", kind)
         found = []

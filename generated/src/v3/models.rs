@@ -3,6 +3,491 @@
 use super::models;
 use tessera_api_runtime as rt;
 
+/// A part of the server that writes events, by the name of its module. All values of the API are listed; a part that a server does not have never writes any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum AppEnum {
+    #[serde(rename = "authentik.tenants")]
+    AuthentikTenants,
+    #[serde(rename = "authentik.admin")]
+    AuthentikAdmin,
+    #[serde(rename = "authentik.api")]
+    AuthentikApi,
+    #[serde(rename = "authentik.crypto")]
+    AuthentikCrypto,
+    #[serde(rename = "authentik.flows")]
+    AuthentikFlows,
+    #[serde(rename = "authentik.outposts")]
+    AuthentikOutposts,
+    #[serde(rename = "authentik.policies.dummy")]
+    AuthentikPoliciesDummy,
+    #[serde(rename = "authentik.policies.event_matcher")]
+    AuthentikPoliciesEventMatcher,
+    #[serde(rename = "authentik.policies.expiry")]
+    AuthentikPoliciesExpiry,
+    #[serde(rename = "authentik.policies.expression")]
+    AuthentikPoliciesExpression,
+    #[serde(rename = "authentik.policies.geoip")]
+    AuthentikPoliciesGeoip,
+    #[serde(rename = "authentik.policies.password")]
+    AuthentikPoliciesPassword,
+    #[serde(rename = "authentik.policies.reputation")]
+    AuthentikPoliciesReputation,
+    #[serde(rename = "authentik.policies")]
+    AuthentikPolicies,
+    #[serde(rename = "authentik.providers.ldap")]
+    AuthentikProvidersLdap,
+    #[serde(rename = "authentik.providers.oauth2")]
+    AuthentikProvidersOauth2,
+    #[serde(rename = "authentik.providers.proxy")]
+    AuthentikProvidersProxy,
+    #[serde(rename = "authentik.providers.radius")]
+    AuthentikProvidersRadius,
+    #[serde(rename = "authentik.providers.saml")]
+    AuthentikProvidersSaml,
+    #[serde(rename = "authentik.providers.scim")]
+    AuthentikProvidersScim,
+    #[serde(rename = "authentik.rbac")]
+    AuthentikRbac,
+    #[serde(rename = "authentik.recovery")]
+    AuthentikRecovery,
+    #[serde(rename = "authentik.sources.ldap")]
+    AuthentikSourcesLdap,
+    #[serde(rename = "authentik.sources.oauth")]
+    AuthentikSourcesOauth,
+    #[serde(rename = "authentik.sources.plex")]
+    AuthentikSourcesPlex,
+    #[serde(rename = "authentik.sources.saml")]
+    AuthentikSourcesSaml,
+    #[serde(rename = "authentik.sources.scim")]
+    AuthentikSourcesScim,
+    #[serde(rename = "authentik.stages.authenticator")]
+    AuthentikStagesAuthenticator,
+    #[serde(rename = "authentik.stages.authenticator_duo")]
+    AuthentikStagesAuthenticatorDuo,
+    #[serde(rename = "authentik.stages.authenticator_sms")]
+    AuthentikStagesAuthenticatorSms,
+    #[serde(rename = "authentik.stages.authenticator_static")]
+    AuthentikStagesAuthenticatorStatic,
+    #[serde(rename = "authentik.stages.authenticator_totp")]
+    AuthentikStagesAuthenticatorTotp,
+    #[serde(rename = "authentik.stages.authenticator_validate")]
+    AuthentikStagesAuthenticatorValidate,
+    #[serde(rename = "authentik.stages.authenticator_webauthn")]
+    AuthentikStagesAuthenticatorWebauthn,
+    #[serde(rename = "authentik.stages.captcha")]
+    AuthentikStagesCaptcha,
+    #[serde(rename = "authentik.stages.consent")]
+    AuthentikStagesConsent,
+    #[serde(rename = "authentik.stages.deny")]
+    AuthentikStagesDeny,
+    #[serde(rename = "authentik.stages.dummy")]
+    AuthentikStagesDummy,
+    #[serde(rename = "authentik.stages.email")]
+    AuthentikStagesEmail,
+    #[serde(rename = "authentik.stages.identification")]
+    AuthentikStagesIdentification,
+    #[serde(rename = "authentik.stages.invitation")]
+    AuthentikStagesInvitation,
+    #[serde(rename = "authentik.stages.password")]
+    AuthentikStagesPassword,
+    #[serde(rename = "authentik.stages.prompt")]
+    AuthentikStagesPrompt,
+    #[serde(rename = "authentik.stages.user_delete")]
+    AuthentikStagesUserDelete,
+    #[serde(rename = "authentik.stages.user_login")]
+    AuthentikStagesUserLogin,
+    #[serde(rename = "authentik.stages.user_logout")]
+    AuthentikStagesUserLogout,
+    #[serde(rename = "authentik.stages.user_write")]
+    AuthentikStagesUserWrite,
+    #[serde(rename = "authentik.brands")]
+    AuthentikBrands,
+    #[serde(rename = "authentik.blueprints")]
+    AuthentikBlueprints,
+    #[serde(rename = "authentik.core")]
+    AuthentikCore,
+    #[serde(rename = "authentik.enterprise")]
+    AuthentikEnterprise,
+    #[serde(rename = "authentik.enterprise.audit")]
+    AuthentikEnterpriseAudit,
+    #[serde(rename = "authentik.enterprise.providers.google_workspace")]
+    AuthentikEnterpriseProvidersGoogleWorkspace,
+    #[serde(rename = "authentik.enterprise.providers.microsoft_entra")]
+    AuthentikEnterpriseProvidersMicrosoftEntra,
+    #[serde(rename = "authentik.enterprise.providers.rac")]
+    AuthentikEnterpriseProvidersRac,
+    #[serde(rename = "authentik.enterprise.stages.source")]
+    AuthentikEnterpriseStagesSource,
+    #[serde(rename = "authentik.events")]
+    AuthentikEvents,
+}
+impl AppEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthentikTenants => "authentik.tenants",
+            Self::AuthentikAdmin => "authentik.admin",
+            Self::AuthentikApi => "authentik.api",
+            Self::AuthentikCrypto => "authentik.crypto",
+            Self::AuthentikFlows => "authentik.flows",
+            Self::AuthentikOutposts => "authentik.outposts",
+            Self::AuthentikPoliciesDummy => "authentik.policies.dummy",
+            Self::AuthentikPoliciesEventMatcher => "authentik.policies.event_matcher",
+            Self::AuthentikPoliciesExpiry => "authentik.policies.expiry",
+            Self::AuthentikPoliciesExpression => "authentik.policies.expression",
+            Self::AuthentikPoliciesGeoip => "authentik.policies.geoip",
+            Self::AuthentikPoliciesPassword => "authentik.policies.password",
+            Self::AuthentikPoliciesReputation => "authentik.policies.reputation",
+            Self::AuthentikPolicies => "authentik.policies",
+            Self::AuthentikProvidersLdap => "authentik.providers.ldap",
+            Self::AuthentikProvidersOauth2 => "authentik.providers.oauth2",
+            Self::AuthentikProvidersProxy => "authentik.providers.proxy",
+            Self::AuthentikProvidersRadius => "authentik.providers.radius",
+            Self::AuthentikProvidersSaml => "authentik.providers.saml",
+            Self::AuthentikProvidersScim => "authentik.providers.scim",
+            Self::AuthentikRbac => "authentik.rbac",
+            Self::AuthentikRecovery => "authentik.recovery",
+            Self::AuthentikSourcesLdap => "authentik.sources.ldap",
+            Self::AuthentikSourcesOauth => "authentik.sources.oauth",
+            Self::AuthentikSourcesPlex => "authentik.sources.plex",
+            Self::AuthentikSourcesSaml => "authentik.sources.saml",
+            Self::AuthentikSourcesScim => "authentik.sources.scim",
+            Self::AuthentikStagesAuthenticator => "authentik.stages.authenticator",
+            Self::AuthentikStagesAuthenticatorDuo => "authentik.stages.authenticator_duo",
+            Self::AuthentikStagesAuthenticatorSms => "authentik.stages.authenticator_sms",
+            Self::AuthentikStagesAuthenticatorStatic => "authentik.stages.authenticator_static",
+            Self::AuthentikStagesAuthenticatorTotp => "authentik.stages.authenticator_totp",
+            Self::AuthentikStagesAuthenticatorValidate => "authentik.stages.authenticator_validate",
+            Self::AuthentikStagesAuthenticatorWebauthn => "authentik.stages.authenticator_webauthn",
+            Self::AuthentikStagesCaptcha => "authentik.stages.captcha",
+            Self::AuthentikStagesConsent => "authentik.stages.consent",
+            Self::AuthentikStagesDeny => "authentik.stages.deny",
+            Self::AuthentikStagesDummy => "authentik.stages.dummy",
+            Self::AuthentikStagesEmail => "authentik.stages.email",
+            Self::AuthentikStagesIdentification => "authentik.stages.identification",
+            Self::AuthentikStagesInvitation => "authentik.stages.invitation",
+            Self::AuthentikStagesPassword => "authentik.stages.password",
+            Self::AuthentikStagesPrompt => "authentik.stages.prompt",
+            Self::AuthentikStagesUserDelete => "authentik.stages.user_delete",
+            Self::AuthentikStagesUserLogin => "authentik.stages.user_login",
+            Self::AuthentikStagesUserLogout => "authentik.stages.user_logout",
+            Self::AuthentikStagesUserWrite => "authentik.stages.user_write",
+            Self::AuthentikBrands => "authentik.brands",
+            Self::AuthentikBlueprints => "authentik.blueprints",
+            Self::AuthentikCore => "authentik.core",
+            Self::AuthentikEnterprise => "authentik.enterprise",
+            Self::AuthentikEnterpriseAudit => "authentik.enterprise.audit",
+            Self::AuthentikEnterpriseProvidersGoogleWorkspace => "authentik.enterprise.providers.google_workspace",
+            Self::AuthentikEnterpriseProvidersMicrosoftEntra => "authentik.enterprise.providers.microsoft_entra",
+            Self::AuthentikEnterpriseProvidersRac => "authentik.enterprise.providers.rac",
+            Self::AuthentikEnterpriseStagesSource => "authentik.enterprise.stages.source",
+            Self::AuthentikEvents => "authentik.events",
+        }
+    }
+}
+impl std::str::FromStr for AppEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "authentik.tenants" => Self::AuthentikTenants,
+            "authentik.admin" => Self::AuthentikAdmin,
+            "authentik.api" => Self::AuthentikApi,
+            "authentik.crypto" => Self::AuthentikCrypto,
+            "authentik.flows" => Self::AuthentikFlows,
+            "authentik.outposts" => Self::AuthentikOutposts,
+            "authentik.policies.dummy" => Self::AuthentikPoliciesDummy,
+            "authentik.policies.event_matcher" => Self::AuthentikPoliciesEventMatcher,
+            "authentik.policies.expiry" => Self::AuthentikPoliciesExpiry,
+            "authentik.policies.expression" => Self::AuthentikPoliciesExpression,
+            "authentik.policies.geoip" => Self::AuthentikPoliciesGeoip,
+            "authentik.policies.password" => Self::AuthentikPoliciesPassword,
+            "authentik.policies.reputation" => Self::AuthentikPoliciesReputation,
+            "authentik.policies" => Self::AuthentikPolicies,
+            "authentik.providers.ldap" => Self::AuthentikProvidersLdap,
+            "authentik.providers.oauth2" => Self::AuthentikProvidersOauth2,
+            "authentik.providers.proxy" => Self::AuthentikProvidersProxy,
+            "authentik.providers.radius" => Self::AuthentikProvidersRadius,
+            "authentik.providers.saml" => Self::AuthentikProvidersSaml,
+            "authentik.providers.scim" => Self::AuthentikProvidersScim,
+            "authentik.rbac" => Self::AuthentikRbac,
+            "authentik.recovery" => Self::AuthentikRecovery,
+            "authentik.sources.ldap" => Self::AuthentikSourcesLdap,
+            "authentik.sources.oauth" => Self::AuthentikSourcesOauth,
+            "authentik.sources.plex" => Self::AuthentikSourcesPlex,
+            "authentik.sources.saml" => Self::AuthentikSourcesSaml,
+            "authentik.sources.scim" => Self::AuthentikSourcesScim,
+            "authentik.stages.authenticator" => Self::AuthentikStagesAuthenticator,
+            "authentik.stages.authenticator_duo" => Self::AuthentikStagesAuthenticatorDuo,
+            "authentik.stages.authenticator_sms" => Self::AuthentikStagesAuthenticatorSms,
+            "authentik.stages.authenticator_static" => Self::AuthentikStagesAuthenticatorStatic,
+            "authentik.stages.authenticator_totp" => Self::AuthentikStagesAuthenticatorTotp,
+            "authentik.stages.authenticator_validate" => Self::AuthentikStagesAuthenticatorValidate,
+            "authentik.stages.authenticator_webauthn" => Self::AuthentikStagesAuthenticatorWebauthn,
+            "authentik.stages.captcha" => Self::AuthentikStagesCaptcha,
+            "authentik.stages.consent" => Self::AuthentikStagesConsent,
+            "authentik.stages.deny" => Self::AuthentikStagesDeny,
+            "authentik.stages.dummy" => Self::AuthentikStagesDummy,
+            "authentik.stages.email" => Self::AuthentikStagesEmail,
+            "authentik.stages.identification" => Self::AuthentikStagesIdentification,
+            "authentik.stages.invitation" => Self::AuthentikStagesInvitation,
+            "authentik.stages.password" => Self::AuthentikStagesPassword,
+            "authentik.stages.prompt" => Self::AuthentikStagesPrompt,
+            "authentik.stages.user_delete" => Self::AuthentikStagesUserDelete,
+            "authentik.stages.user_login" => Self::AuthentikStagesUserLogin,
+            "authentik.stages.user_logout" => Self::AuthentikStagesUserLogout,
+            "authentik.stages.user_write" => Self::AuthentikStagesUserWrite,
+            "authentik.brands" => Self::AuthentikBrands,
+            "authentik.blueprints" => Self::AuthentikBlueprints,
+            "authentik.core" => Self::AuthentikCore,
+            "authentik.enterprise" => Self::AuthentikEnterprise,
+            "authentik.enterprise.audit" => Self::AuthentikEnterpriseAudit,
+            "authentik.enterprise.providers.google_workspace" => Self::AuthentikEnterpriseProvidersGoogleWorkspace,
+            "authentik.enterprise.providers.microsoft_entra" => Self::AuthentikEnterpriseProvidersMicrosoftEntra,
+            "authentik.enterprise.providers.rac" => Self::AuthentikEnterpriseProvidersRac,
+            "authentik.enterprise.stages.source" => Self::AuthentikEnterpriseStagesSource,
+            "authentik.events" => Self::AuthentikEvents,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// Something people use, such as a web site, that this server signs them in to.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Application {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "slug")]
+    pub slug: String,
+    #[serde(rename = "provider")]
+    pub provider: Option<i32>,
+    #[serde(rename = "provider_obj")]
+    pub provider_obj: Option<models::Provider>,
+    #[serde(rename = "backchannel_providers")]
+    pub backchannel_providers: Vec<i32>,
+    #[serde(rename = "backchannel_providers_obj")]
+    pub backchannel_providers_obj: Vec<models::Provider>,
+    #[serde(rename = "launch_url")]
+    pub launch_url: Option<String>,
+    #[serde(rename = "open_in_new_tab")]
+    pub open_in_new_tab: bool,
+    #[serde(rename = "meta_launch_url")]
+    pub meta_launch_url: String,
+    #[serde(rename = "meta_icon")]
+    pub meta_icon: Option<String>,
+    #[serde(rename = "meta_description")]
+    pub meta_description: String,
+    #[serde(rename = "meta_publisher")]
+    pub meta_publisher: String,
+    #[serde(rename = "policy_engine_mode")]
+    pub policy_engine_mode: models::PolicyEngineMode,
+    #[serde(rename = "group")]
+    pub group: String,
+}
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("provider", &self.provider)
+            .field("provider_obj", &self.provider_obj)
+            .field("backchannel_providers", &self.backchannel_providers)
+            .field("backchannel_providers_obj", &self.backchannel_providers_obj)
+            .field("launch_url", &self.launch_url)
+            .field("open_in_new_tab", &self.open_in_new_tab)
+            .field("meta_launch_url", &self.meta_launch_url)
+            .field("meta_icon", &self.meta_icon)
+            .field("meta_description", &self.meta_description)
+            .field("meta_publisher", &self.meta_publisher)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("group", &self.group)
+            .finish()
+    }
+}
+
+/// An application to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ApplicationRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "slug")]
+    pub slug: String,
+    #[serde(
+        rename = "provider",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub provider: Option<Option<i32>>,
+    #[serde(rename = "backchannel_providers", skip_serializing_if = "Option::is_none", default)]
+    pub backchannel_providers: Option<Vec<i32>>,
+    #[serde(rename = "open_in_new_tab", skip_serializing_if = "Option::is_none", default)]
+    pub open_in_new_tab: Option<bool>,
+    #[serde(rename = "meta_launch_url", skip_serializing_if = "Option::is_none", default)]
+    pub meta_launch_url: Option<String>,
+    #[serde(rename = "meta_description", skip_serializing_if = "Option::is_none", default)]
+    pub meta_description: Option<String>,
+    #[serde(rename = "meta_publisher", skip_serializing_if = "Option::is_none", default)]
+    pub meta_publisher: Option<String>,
+    #[serde(rename = "policy_engine_mode", skip_serializing_if = "Option::is_none", default)]
+    pub policy_engine_mode: Option<models::PolicyEngineMode>,
+    #[serde(rename = "group", skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<String>,
+}
+impl std::fmt::Debug for ApplicationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApplicationRequest")
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("provider", &self.provider)
+            .field("backchannel_providers", &self.backchannel_providers)
+            .field("open_in_new_tab", &self.open_in_new_tab)
+            .field("meta_launch_url", &self.meta_launch_url)
+            .field("meta_description", &self.meta_description)
+            .field("meta_publisher", &self.meta_publisher)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("group", &self.group)
+            .finish()
+    }
+}
+impl rt::Model for ApplicationRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "slug",
+            kind: rt::Kind::Slug,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: Some(50),
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "provider",
+            kind: rt::Kind::Pk,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "backchannel_providers",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::Pk),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "open_in_new_tab",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "meta_launch_url",
+            kind: rt::Kind::Url,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "meta_description",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "meta_publisher",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "policy_engine_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["all", "any"],
+        },
+        rt::Field {
+            name: "group",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum AssignedModel {
     #[serde(rename = "authentik_blueprints.blueprintinstance")]
@@ -447,6 +932,18 @@ impl std::str::FromStr for AssignedModel {
     }
 }
 
+/// How much is cached.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Cache {
+    #[serde(rename = "count")]
+    pub count: i32,
+}
+impl std::fmt::Debug for Cache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cache").field("count", &self.count).finish()
+    }
+}
+
 /// Something a server may be able to do: `can_save_media` takes uploads of icons and backgrounds, `can_geo_ip` and `can_asn` look up the place and the network of an address, `can_impersonate` lets one account act as another, `can_debug` runs in debug mode, `is_enterprise` has the remote access parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum CapabilitiesEnum {
@@ -607,6 +1104,145 @@ impl std::str::FromStr for CoreUsersListTypeParameterInner {
     }
 }
 
+/// A policy that waits for a while and then gives the outcome it was told, for trying things out.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct DummyPolicy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    #[serde(rename = "result")]
+    pub result: bool,
+    #[serde(rename = "wait_min")]
+    pub wait_min: i32,
+    #[serde(rename = "wait_max")]
+    pub wait_max: i32,
+}
+impl std::fmt::Debug for DummyPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DummyPolicy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("result", &self.result)
+            .field("wait_min", &self.wait_min)
+            .field("wait_max", &self.wait_max)
+            .finish()
+    }
+}
+
+/// A dummy policy to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DummyPolicyRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "result", skip_serializing_if = "Option::is_none", default)]
+    pub result: Option<bool>,
+    #[serde(rename = "wait_min", skip_serializing_if = "Option::is_none", default)]
+    pub wait_min: Option<i32>,
+    #[serde(rename = "wait_max", skip_serializing_if = "Option::is_none", default)]
+    pub wait_max: Option<i32>,
+}
+impl std::fmt::Debug for DummyPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DummyPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("result", &self.result)
+            .field("wait_min", &self.wait_min)
+            .field("wait_max", &self.wait_max)
+            .finish()
+    }
+}
+impl rt::Model for DummyPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "result",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "wait_min",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "wait_max",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
+}
+
 /// Where clients report their own errors. This server never asks them to.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct ErrorReportingConfig {
@@ -641,7 +1277,7 @@ pub struct Event {
     #[serde(rename = "user")]
     pub user: rt::Value,
     #[serde(rename = "action")]
-    pub action: models::EventActions,
+    pub action: String,
     #[serde(rename = "app")]
     pub app: String,
     #[serde(rename = "context")]
@@ -798,6 +1434,355 @@ impl std::str::FromStr for EventActions {
             _ => return Err(()),
         })
     }
+}
+
+/// A policy that passes when an event meets one of its criteria. Without a criterion, or without an event, it fails.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct EventMatcherPolicy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    #[serde(rename = "action")]
+    pub action: Option<models::EventActions>,
+    #[serde(rename = "client_ip")]
+    pub client_ip: Option<String>,
+    #[serde(rename = "app")]
+    pub app: Option<models::AppEnum>,
+    #[serde(rename = "model")]
+    pub model: Option<models::ModelEnum>,
+}
+impl std::fmt::Debug for EventMatcherPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventMatcherPolicy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("action", &self.action)
+            .field("client_ip", &self.client_ip)
+            .field("app", &self.app)
+            .field("model", &self.model)
+            .finish()
+    }
+}
+
+/// An event matcher policy to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EventMatcherPolicyRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(
+        rename = "action",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub action: Option<Option<models::EventActions>>,
+    #[serde(
+        rename = "client_ip",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub client_ip: Option<Option<String>>,
+    #[serde(rename = "app", skip_serializing_if = "Option::is_none", default, deserialize_with = "rt::double_option")]
+    pub app: Option<Option<models::AppEnum>>,
+    #[serde(
+        rename = "model",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub model: Option<Option<models::ModelEnum>>,
+}
+impl std::fmt::Debug for EventMatcherPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventMatcherPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("action", &self.action)
+            .field("client_ip", &self.client_ip)
+            .field("app", &self.app)
+            .field("model", &self.model)
+            .finish()
+    }
+}
+impl rt::Model for EventMatcherPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "login",
+                "login_failed",
+                "logout",
+                "user_write",
+                "suspicious_request",
+                "password_set",
+                "secret_view",
+                "secret_rotate",
+                "invitation_used",
+                "authorize_application",
+                "source_linked",
+                "impersonation_started",
+                "impersonation_ended",
+                "flow_execution",
+                "policy_execution",
+                "policy_exception",
+                "property_mapping_exception",
+                "system_task_execution",
+                "system_task_exception",
+                "system_exception",
+                "configuration_error",
+                "model_created",
+                "model_updated",
+                "model_deleted",
+                "email_sent",
+                "update_available",
+                "custom_",
+            ],
+        },
+        rt::Field {
+            name: "client_ip",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "app",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik.tenants",
+                "authentik.admin",
+                "authentik.api",
+                "authentik.crypto",
+                "authentik.flows",
+                "authentik.outposts",
+                "authentik.policies.dummy",
+                "authentik.policies.event_matcher",
+                "authentik.policies.expiry",
+                "authentik.policies.expression",
+                "authentik.policies.geoip",
+                "authentik.policies.password",
+                "authentik.policies.reputation",
+                "authentik.policies",
+                "authentik.providers.ldap",
+                "authentik.providers.oauth2",
+                "authentik.providers.proxy",
+                "authentik.providers.radius",
+                "authentik.providers.saml",
+                "authentik.providers.scim",
+                "authentik.rbac",
+                "authentik.recovery",
+                "authentik.sources.ldap",
+                "authentik.sources.oauth",
+                "authentik.sources.plex",
+                "authentik.sources.saml",
+                "authentik.sources.scim",
+                "authentik.stages.authenticator",
+                "authentik.stages.authenticator_duo",
+                "authentik.stages.authenticator_sms",
+                "authentik.stages.authenticator_static",
+                "authentik.stages.authenticator_totp",
+                "authentik.stages.authenticator_validate",
+                "authentik.stages.authenticator_webauthn",
+                "authentik.stages.captcha",
+                "authentik.stages.consent",
+                "authentik.stages.deny",
+                "authentik.stages.dummy",
+                "authentik.stages.email",
+                "authentik.stages.identification",
+                "authentik.stages.invitation",
+                "authentik.stages.password",
+                "authentik.stages.prompt",
+                "authentik.stages.user_delete",
+                "authentik.stages.user_login",
+                "authentik.stages.user_logout",
+                "authentik.stages.user_write",
+                "authentik.brands",
+                "authentik.blueprints",
+                "authentik.core",
+                "authentik.enterprise",
+                "authentik.enterprise.audit",
+                "authentik.enterprise.providers.google_workspace",
+                "authentik.enterprise.providers.microsoft_entra",
+                "authentik.enterprise.providers.rac",
+                "authentik.enterprise.stages.source",
+                "authentik.events",
+            ],
+        },
+        rt::Field {
+            name: "model",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik_tenants.domain",
+                "authentik_crypto.certificatekeypair",
+                "authentik_flows.flow",
+                "authentik_flows.flowstagebinding",
+                "authentik_outposts.dockerserviceconnection",
+                "authentik_outposts.kubernetesserviceconnection",
+                "authentik_outposts.outpost",
+                "authentik_policies_dummy.dummypolicy",
+                "authentik_policies_event_matcher.eventmatcherpolicy",
+                "authentik_policies_expiry.passwordexpirypolicy",
+                "authentik_policies_expression.expressionpolicy",
+                "authentik_policies_geoip.geoippolicy",
+                "authentik_policies_password.passwordpolicy",
+                "authentik_policies_reputation.reputationpolicy",
+                "authentik_policies.policybinding",
+                "authentik_providers_ldap.ldapprovider",
+                "authentik_providers_oauth2.scopemapping",
+                "authentik_providers_oauth2.oauth2provider",
+                "authentik_providers_proxy.proxyprovider",
+                "authentik_providers_radius.radiusprovider",
+                "authentik_providers_radius.radiusproviderpropertymapping",
+                "authentik_providers_saml.samlprovider",
+                "authentik_providers_saml.samlpropertymapping",
+                "authentik_providers_scim.scimprovider",
+                "authentik_providers_scim.scimmapping",
+                "authentik_rbac.role",
+                "authentik_sources_ldap.ldapsource",
+                "authentik_sources_ldap.ldapsourcepropertymapping",
+                "authentik_sources_oauth.oauthsource",
+                "authentik_sources_oauth.oauthsourcepropertymapping",
+                "authentik_sources_oauth.useroauthsourceconnection",
+                "authentik_sources_oauth.groupoauthsourceconnection",
+                "authentik_sources_plex.plexsource",
+                "authentik_sources_plex.plexsourcepropertymapping",
+                "authentik_sources_plex.userplexsourceconnection",
+                "authentik_sources_plex.groupplexsourceconnection",
+                "authentik_sources_saml.samlsource",
+                "authentik_sources_saml.samlsourcepropertymapping",
+                "authentik_sources_saml.usersamlsourceconnection",
+                "authentik_sources_saml.groupsamlsourceconnection",
+                "authentik_sources_scim.scimsource",
+                "authentik_sources_scim.scimsourcepropertymapping",
+                "authentik_stages_authenticator_duo.authenticatorduostage",
+                "authentik_stages_authenticator_duo.duodevice",
+                "authentik_stages_authenticator_sms.authenticatorsmsstage",
+                "authentik_stages_authenticator_sms.smsdevice",
+                "authentik_stages_authenticator_static.authenticatorstaticstage",
+                "authentik_stages_authenticator_static.staticdevice",
+                "authentik_stages_authenticator_totp.authenticatortotpstage",
+                "authentik_stages_authenticator_totp.totpdevice",
+                "authentik_stages_authenticator_validate.authenticatorvalidatestage",
+                "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage",
+                "authentik_stages_authenticator_webauthn.webauthndevice",
+                "authentik_stages_captcha.captchastage",
+                "authentik_stages_consent.consentstage",
+                "authentik_stages_consent.userconsent",
+                "authentik_stages_deny.denystage",
+                "authentik_stages_dummy.dummystage",
+                "authentik_stages_email.emailstage",
+                "authentik_stages_identification.identificationstage",
+                "authentik_stages_invitation.invitationstage",
+                "authentik_stages_invitation.invitation",
+                "authentik_stages_password.passwordstage",
+                "authentik_stages_prompt.prompt",
+                "authentik_stages_prompt.promptstage",
+                "authentik_stages_user_delete.userdeletestage",
+                "authentik_stages_user_login.userloginstage",
+                "authentik_stages_user_logout.userlogoutstage",
+                "authentik_stages_user_write.userwritestage",
+                "authentik_brands.brand",
+                "authentik_blueprints.blueprintinstance",
+                "authentik_core.group",
+                "authentik_core.user",
+                "authentik_core.application",
+                "authentik_core.token",
+                "authentik_enterprise.license",
+                "authentik_providers_google_workspace.googleworkspaceprovider",
+                "authentik_providers_google_workspace.googleworkspaceprovidermapping",
+                "authentik_providers_microsoft_entra.microsoftentraprovider",
+                "authentik_providers_microsoft_entra.microsoftentraprovidermapping",
+                "authentik_providers_rac.racprovider",
+                "authentik_providers_rac.endpoint",
+                "authentik_providers_rac.racpropertymapping",
+                "authentik_stages_source.sourcestage",
+                "authentik_events.event",
+                "authentik_events.notificationtransport",
+                "authentik_events.notification",
+                "authentik_events.notificationrule",
+                "authentik_events.notificationwebhookmapping",
+            ],
+        },
+    ];
 }
 
 /// An event to create or to write as a whole. Optional fields left out of a change keep their value.
@@ -980,6 +1965,107 @@ impl std::fmt::Debug for EventTopPerUser {
     }
 }
 
+/// A policy that decides by an expression: the body of a Python function.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ExpressionPolicy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    #[serde(rename = "expression")]
+    pub expression: String,
+}
+impl std::fmt::Debug for ExpressionPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExpressionPolicy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("expression", &self.expression)
+            .finish()
+    }
+}
+
+/// An expression policy to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ExpressionPolicyRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "expression")]
+    pub expression: String,
+}
+impl std::fmt::Debug for ExpressionPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExpressionPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("expression", &self.expression)
+            .finish()
+    }
+}
+impl rt::Model for ExpressionPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "expression",
+            kind: rt::Kind::Expression,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 /// A permission that a role holds on one object, described for people.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct ExtraRoleObjectPermission {
@@ -1103,6 +2189,33 @@ impl rt::Model for ExtraUserObjectPermissionRequest {
         nullable: false,
         lenient: false,
         min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
+/// Where a picture is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FilePathRequest {
+    #[serde(rename = "url", skip_serializing_if = "Option::is_none", default, deserialize_with = "rt::double_option")]
+    pub url: Option<Option<String>>,
+}
+impl std::fmt::Debug for FilePathRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FilePathRequest").field("url", &self.url).finish()
+    }
+}
+impl rt::Model for FilePathRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "url",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: true,
+        lenient: false,
+        min_length: None,
         max_length: None,
         minimum: None,
         maximum: None,
@@ -1342,7 +2455,86 @@ impl std::str::FromStr for IntentEnum {
     }
 }
 
-/// A model whose objects permissions can be granted for: label of its application, a dot, its name in lower case. All values of the API are listed; a server without that kind of object has no permission for it.
+/// A line of a log.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct LogEvent {
+    #[serde(rename = "timestamp")]
+    pub timestamp: rt::Micros,
+    #[serde(rename = "log_level")]
+    pub log_level: models::LogLevelEnum,
+    #[serde(rename = "logger")]
+    pub logger: String,
+    #[serde(rename = "event")]
+    pub event: String,
+    #[serde(rename = "attributes")]
+    pub attributes: crate::types::Object,
+}
+impl std::fmt::Debug for LogEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogEvent")
+            .field("timestamp", &self.timestamp)
+            .field("log_level", &self.log_level)
+            .field("logger", &self.logger)
+            .field("event", &self.event)
+            .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+
+/// How much a line of a log matters, from `critical` down to `debug`; `exception` is an `error` with its origin, `warn` the same as `warning`, `notset` none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum LogLevelEnum {
+    #[serde(rename = "critical")]
+    Critical,
+    #[serde(rename = "exception")]
+    Exception,
+    #[serde(rename = "error")]
+    Error,
+    #[serde(rename = "warn")]
+    Warn,
+    #[serde(rename = "warning")]
+    Warning,
+    #[serde(rename = "info")]
+    Info,
+    #[serde(rename = "debug")]
+    Debug,
+    #[serde(rename = "notset")]
+    Notset,
+}
+impl LogLevelEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Exception => "exception",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Warning => "warning",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Notset => "notset",
+        }
+    }
+}
+impl std::str::FromStr for LogLevelEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "critical" => Self::Critical,
+            "exception" => Self::Exception,
+            "error" => Self::Error,
+            "warn" => Self::Warn,
+            "warning" => Self::Warning,
+            "info" => Self::Info,
+            "debug" => Self::Debug,
+            "notset" => Self::Notset,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A model: label of its application, a dot, its name in lower case. All values of the API are listed; a server without that kind of object has no permission for it and writes no event about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ModelEnum {
     #[serde(rename = "authentik_tenants.domain")]
@@ -1787,6 +2979,40 @@ impl std::str::FromStr for ModelEnum {
     }
 }
 
+/// One page of applications.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedApplicationList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Application>,
+}
+impl std::fmt::Debug for PaginatedApplicationList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedApplicationList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of dummy policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedDummyPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::DummyPolicy>,
+}
+impl std::fmt::Debug for PaginatedDummyPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedDummyPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of events.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedEventList {
@@ -1798,6 +3024,40 @@ pub struct PaginatedEventList {
 impl std::fmt::Debug for PaginatedEventList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedEventList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of event matcher policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedEventMatcherPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::EventMatcherPolicy>,
+}
+impl std::fmt::Debug for PaginatedEventMatcherPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedEventMatcherPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of expression policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedExpressionPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::ExpressionPolicy>,
+}
+impl std::fmt::Debug for PaginatedExpressionPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedExpressionPolicyList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -1855,6 +3115,40 @@ impl std::fmt::Debug for PaginatedGroupList {
     }
 }
 
+/// One page of password expiry policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPasswordExpiryPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::PasswordExpiryPolicy>,
+}
+impl std::fmt::Debug for PaginatedPasswordExpiryPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPasswordExpiryPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of password policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPasswordPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::PasswordPolicy>,
+}
+impl std::fmt::Debug for PaginatedPasswordPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPasswordPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of permissions.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedPermissionList {
@@ -1866,6 +3160,74 @@ pub struct PaginatedPermissionList {
 impl std::fmt::Debug for PaginatedPermissionList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedPermissionList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of policy bindings.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPolicyBindingList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::PolicyBinding>,
+}
+impl std::fmt::Debug for PaginatedPolicyBindingList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPolicyBindingList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Policy>,
+}
+impl std::fmt::Debug for PaginatedPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of reputation scores.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedReputationList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Reputation>,
+}
+impl std::fmt::Debug for PaginatedReputationList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedReputationList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of reputation policies.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedReputationPolicyList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::ReputationPolicy>,
+}
+impl std::fmt::Debug for PaginatedReputationPolicyList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedReputationPolicyList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -1987,6 +3349,1032 @@ impl std::fmt::Debug for Pagination {
             .field("end_index", &self.end_index)
             .finish()
     }
+}
+
+/// A policy that fails once the password of an account has not been changed for too long.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordExpiryPolicy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    #[serde(rename = "days")]
+    pub days: i32,
+    #[serde(rename = "deny_only")]
+    pub deny_only: bool,
+}
+impl std::fmt::Debug for PasswordExpiryPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordExpiryPolicy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("days", &self.days)
+            .field("deny_only", &self.deny_only)
+            .finish()
+    }
+}
+
+/// A password expiry policy to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PasswordExpiryPolicyRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "days")]
+    pub days: i32,
+    #[serde(rename = "deny_only", skip_serializing_if = "Option::is_none", default)]
+    pub deny_only: Option<bool>,
+}
+impl std::fmt::Debug for PasswordExpiryPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordExpiryPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("days", &self.days)
+            .field("deny_only", &self.deny_only)
+            .finish()
+    }
+}
+impl rt::Model for PasswordExpiryPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "days",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "deny_only",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// A policy about new passwords: what they are made of, whether they have leaked, how easily they are guessed.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordPolicy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    #[serde(rename = "password_field")]
+    pub password_field: String,
+    #[serde(rename = "amount_digits")]
+    pub amount_digits: i32,
+    #[serde(rename = "amount_uppercase")]
+    pub amount_uppercase: i32,
+    #[serde(rename = "amount_lowercase")]
+    pub amount_lowercase: i32,
+    #[serde(rename = "amount_symbols")]
+    pub amount_symbols: i32,
+    #[serde(rename = "length_min")]
+    pub length_min: i32,
+    #[serde(rename = "symbol_charset")]
+    pub symbol_charset: String,
+    #[serde(rename = "error_message")]
+    pub error_message: String,
+    #[serde(rename = "check_static_rules")]
+    pub check_static_rules: bool,
+    #[serde(rename = "check_have_i_been_pwned")]
+    pub check_have_i_been_pwned: bool,
+    #[serde(rename = "check_zxcvbn")]
+    pub check_zxcvbn: bool,
+    #[serde(rename = "hibp_allowed_count")]
+    pub hibp_allowed_count: i32,
+    #[serde(rename = "zxcvbn_score_threshold")]
+    pub zxcvbn_score_threshold: i32,
+}
+impl std::fmt::Debug for PasswordPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordPolicy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("password_field", &self.password_field)
+            .field("amount_digits", &self.amount_digits)
+            .field("amount_uppercase", &self.amount_uppercase)
+            .field("amount_lowercase", &self.amount_lowercase)
+            .field("amount_symbols", &self.amount_symbols)
+            .field("length_min", &self.length_min)
+            .field("symbol_charset", &self.symbol_charset)
+            .field("error_message", &self.error_message)
+            .field("check_static_rules", &self.check_static_rules)
+            .field("check_have_i_been_pwned", &self.check_have_i_been_pwned)
+            .field("check_zxcvbn", &self.check_zxcvbn)
+            .field("hibp_allowed_count", &self.hibp_allowed_count)
+            .field("zxcvbn_score_threshold", &self.zxcvbn_score_threshold)
+            .finish()
+    }
+}
+
+/// A password policy to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PasswordPolicyRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "password_field", skip_serializing_if = "Option::is_none", default)]
+    pub password_field: Option<String>,
+    #[serde(rename = "amount_digits", skip_serializing_if = "Option::is_none", default)]
+    pub amount_digits: Option<i32>,
+    #[serde(rename = "amount_uppercase", skip_serializing_if = "Option::is_none", default)]
+    pub amount_uppercase: Option<i32>,
+    #[serde(rename = "amount_lowercase", skip_serializing_if = "Option::is_none", default)]
+    pub amount_lowercase: Option<i32>,
+    #[serde(rename = "amount_symbols", skip_serializing_if = "Option::is_none", default)]
+    pub amount_symbols: Option<i32>,
+    #[serde(rename = "length_min", skip_serializing_if = "Option::is_none", default)]
+    pub length_min: Option<i32>,
+    #[serde(rename = "symbol_charset", skip_serializing_if = "Option::is_none", default)]
+    pub symbol_charset: Option<String>,
+    #[serde(rename = "error_message", skip_serializing_if = "Option::is_none", default)]
+    pub error_message: Option<String>,
+    #[serde(rename = "check_static_rules", skip_serializing_if = "Option::is_none", default)]
+    pub check_static_rules: Option<bool>,
+    #[serde(rename = "check_have_i_been_pwned", skip_serializing_if = "Option::is_none", default)]
+    pub check_have_i_been_pwned: Option<bool>,
+    #[serde(rename = "check_zxcvbn", skip_serializing_if = "Option::is_none", default)]
+    pub check_zxcvbn: Option<bool>,
+    #[serde(rename = "hibp_allowed_count", skip_serializing_if = "Option::is_none", default)]
+    pub hibp_allowed_count: Option<i32>,
+    #[serde(rename = "zxcvbn_score_threshold", skip_serializing_if = "Option::is_none", default)]
+    pub zxcvbn_score_threshold: Option<i32>,
+}
+impl std::fmt::Debug for PasswordPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("password_field", &self.password_field)
+            .field("amount_digits", &self.amount_digits)
+            .field("amount_uppercase", &self.amount_uppercase)
+            .field("amount_lowercase", &self.amount_lowercase)
+            .field("amount_symbols", &self.amount_symbols)
+            .field("length_min", &self.length_min)
+            .field("symbol_charset", &self.symbol_charset)
+            .field("error_message", &self.error_message)
+            .field("check_static_rules", &self.check_static_rules)
+            .field("check_have_i_been_pwned", &self.check_have_i_been_pwned)
+            .field("check_zxcvbn", &self.check_zxcvbn)
+            .field("hibp_allowed_count", &self.hibp_allowed_count)
+            .field("zxcvbn_score_threshold", &self.zxcvbn_score_threshold)
+            .finish()
+    }
+}
+impl rt::Model for PasswordPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "password_field",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_digits",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_uppercase",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_lowercase",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_symbols",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "length_min",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "symbol_charset",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "error_message",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_static_rules",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_have_i_been_pwned",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_zxcvbn",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "hibp_allowed_count",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "zxcvbn_score_threshold",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of an application to change.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedApplicationRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "slug", skip_serializing_if = "Option::is_none", default)]
+    pub slug: Option<String>,
+    #[serde(
+        rename = "provider",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub provider: Option<Option<i32>>,
+    #[serde(rename = "backchannel_providers", skip_serializing_if = "Option::is_none", default)]
+    pub backchannel_providers: Option<Vec<i32>>,
+    #[serde(rename = "open_in_new_tab", skip_serializing_if = "Option::is_none", default)]
+    pub open_in_new_tab: Option<bool>,
+    #[serde(rename = "meta_launch_url", skip_serializing_if = "Option::is_none", default)]
+    pub meta_launch_url: Option<String>,
+    #[serde(rename = "meta_description", skip_serializing_if = "Option::is_none", default)]
+    pub meta_description: Option<String>,
+    #[serde(rename = "meta_publisher", skip_serializing_if = "Option::is_none", default)]
+    pub meta_publisher: Option<String>,
+    #[serde(rename = "policy_engine_mode", skip_serializing_if = "Option::is_none", default)]
+    pub policy_engine_mode: Option<models::PolicyEngineMode>,
+    #[serde(rename = "group", skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<String>,
+}
+impl std::fmt::Debug for PatchedApplicationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedApplicationRequest")
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("provider", &self.provider)
+            .field("backchannel_providers", &self.backchannel_providers)
+            .field("open_in_new_tab", &self.open_in_new_tab)
+            .field("meta_launch_url", &self.meta_launch_url)
+            .field("meta_description", &self.meta_description)
+            .field("meta_publisher", &self.meta_publisher)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("group", &self.group)
+            .finish()
+    }
+}
+impl rt::Model for PatchedApplicationRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "slug",
+            kind: rt::Kind::Slug,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: Some(50),
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "provider",
+            kind: rt::Kind::Pk,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "backchannel_providers",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::Pk),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "open_in_new_tab",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "meta_launch_url",
+            kind: rt::Kind::Url,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "meta_description",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "meta_publisher",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "policy_engine_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["all", "any"],
+        },
+        rt::Field {
+            name: "group",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a dummy policy to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedDummyPolicyRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "result", skip_serializing_if = "Option::is_none", default)]
+    pub result: Option<bool>,
+    #[serde(rename = "wait_min", skip_serializing_if = "Option::is_none", default)]
+    pub wait_min: Option<i32>,
+    #[serde(rename = "wait_max", skip_serializing_if = "Option::is_none", default)]
+    pub wait_max: Option<i32>,
+}
+impl std::fmt::Debug for PatchedDummyPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedDummyPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("result", &self.result)
+            .field("wait_min", &self.wait_min)
+            .field("wait_max", &self.wait_max)
+            .finish()
+    }
+}
+impl rt::Model for PatchedDummyPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "result",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "wait_min",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "wait_max",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of an event matcher policy to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedEventMatcherPolicyRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(
+        rename = "action",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub action: Option<Option<models::EventActions>>,
+    #[serde(
+        rename = "client_ip",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub client_ip: Option<Option<String>>,
+    #[serde(rename = "app", skip_serializing_if = "Option::is_none", default, deserialize_with = "rt::double_option")]
+    pub app: Option<Option<models::AppEnum>>,
+    #[serde(
+        rename = "model",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub model: Option<Option<models::ModelEnum>>,
+}
+impl std::fmt::Debug for PatchedEventMatcherPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedEventMatcherPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("action", &self.action)
+            .field("client_ip", &self.client_ip)
+            .field("app", &self.app)
+            .field("model", &self.model)
+            .finish()
+    }
+}
+impl rt::Model for PatchedEventMatcherPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "login",
+                "login_failed",
+                "logout",
+                "user_write",
+                "suspicious_request",
+                "password_set",
+                "secret_view",
+                "secret_rotate",
+                "invitation_used",
+                "authorize_application",
+                "source_linked",
+                "impersonation_started",
+                "impersonation_ended",
+                "flow_execution",
+                "policy_execution",
+                "policy_exception",
+                "property_mapping_exception",
+                "system_task_execution",
+                "system_task_exception",
+                "system_exception",
+                "configuration_error",
+                "model_created",
+                "model_updated",
+                "model_deleted",
+                "email_sent",
+                "update_available",
+                "custom_",
+            ],
+        },
+        rt::Field {
+            name: "client_ip",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "app",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik.tenants",
+                "authentik.admin",
+                "authentik.api",
+                "authentik.crypto",
+                "authentik.flows",
+                "authentik.outposts",
+                "authentik.policies.dummy",
+                "authentik.policies.event_matcher",
+                "authentik.policies.expiry",
+                "authentik.policies.expression",
+                "authentik.policies.geoip",
+                "authentik.policies.password",
+                "authentik.policies.reputation",
+                "authentik.policies",
+                "authentik.providers.ldap",
+                "authentik.providers.oauth2",
+                "authentik.providers.proxy",
+                "authentik.providers.radius",
+                "authentik.providers.saml",
+                "authentik.providers.scim",
+                "authentik.rbac",
+                "authentik.recovery",
+                "authentik.sources.ldap",
+                "authentik.sources.oauth",
+                "authentik.sources.plex",
+                "authentik.sources.saml",
+                "authentik.sources.scim",
+                "authentik.stages.authenticator",
+                "authentik.stages.authenticator_duo",
+                "authentik.stages.authenticator_sms",
+                "authentik.stages.authenticator_static",
+                "authentik.stages.authenticator_totp",
+                "authentik.stages.authenticator_validate",
+                "authentik.stages.authenticator_webauthn",
+                "authentik.stages.captcha",
+                "authentik.stages.consent",
+                "authentik.stages.deny",
+                "authentik.stages.dummy",
+                "authentik.stages.email",
+                "authentik.stages.identification",
+                "authentik.stages.invitation",
+                "authentik.stages.password",
+                "authentik.stages.prompt",
+                "authentik.stages.user_delete",
+                "authentik.stages.user_login",
+                "authentik.stages.user_logout",
+                "authentik.stages.user_write",
+                "authentik.brands",
+                "authentik.blueprints",
+                "authentik.core",
+                "authentik.enterprise",
+                "authentik.enterprise.audit",
+                "authentik.enterprise.providers.google_workspace",
+                "authentik.enterprise.providers.microsoft_entra",
+                "authentik.enterprise.providers.rac",
+                "authentik.enterprise.stages.source",
+                "authentik.events",
+            ],
+        },
+        rt::Field {
+            name: "model",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik_tenants.domain",
+                "authentik_crypto.certificatekeypair",
+                "authentik_flows.flow",
+                "authentik_flows.flowstagebinding",
+                "authentik_outposts.dockerserviceconnection",
+                "authentik_outposts.kubernetesserviceconnection",
+                "authentik_outposts.outpost",
+                "authentik_policies_dummy.dummypolicy",
+                "authentik_policies_event_matcher.eventmatcherpolicy",
+                "authentik_policies_expiry.passwordexpirypolicy",
+                "authentik_policies_expression.expressionpolicy",
+                "authentik_policies_geoip.geoippolicy",
+                "authentik_policies_password.passwordpolicy",
+                "authentik_policies_reputation.reputationpolicy",
+                "authentik_policies.policybinding",
+                "authentik_providers_ldap.ldapprovider",
+                "authentik_providers_oauth2.scopemapping",
+                "authentik_providers_oauth2.oauth2provider",
+                "authentik_providers_proxy.proxyprovider",
+                "authentik_providers_radius.radiusprovider",
+                "authentik_providers_radius.radiusproviderpropertymapping",
+                "authentik_providers_saml.samlprovider",
+                "authentik_providers_saml.samlpropertymapping",
+                "authentik_providers_scim.scimprovider",
+                "authentik_providers_scim.scimmapping",
+                "authentik_rbac.role",
+                "authentik_sources_ldap.ldapsource",
+                "authentik_sources_ldap.ldapsourcepropertymapping",
+                "authentik_sources_oauth.oauthsource",
+                "authentik_sources_oauth.oauthsourcepropertymapping",
+                "authentik_sources_oauth.useroauthsourceconnection",
+                "authentik_sources_oauth.groupoauthsourceconnection",
+                "authentik_sources_plex.plexsource",
+                "authentik_sources_plex.plexsourcepropertymapping",
+                "authentik_sources_plex.userplexsourceconnection",
+                "authentik_sources_plex.groupplexsourceconnection",
+                "authentik_sources_saml.samlsource",
+                "authentik_sources_saml.samlsourcepropertymapping",
+                "authentik_sources_saml.usersamlsourceconnection",
+                "authentik_sources_saml.groupsamlsourceconnection",
+                "authentik_sources_scim.scimsource",
+                "authentik_sources_scim.scimsourcepropertymapping",
+                "authentik_stages_authenticator_duo.authenticatorduostage",
+                "authentik_stages_authenticator_duo.duodevice",
+                "authentik_stages_authenticator_sms.authenticatorsmsstage",
+                "authentik_stages_authenticator_sms.smsdevice",
+                "authentik_stages_authenticator_static.authenticatorstaticstage",
+                "authentik_stages_authenticator_static.staticdevice",
+                "authentik_stages_authenticator_totp.authenticatortotpstage",
+                "authentik_stages_authenticator_totp.totpdevice",
+                "authentik_stages_authenticator_validate.authenticatorvalidatestage",
+                "authentik_stages_authenticator_webauthn.authenticatorwebauthnstage",
+                "authentik_stages_authenticator_webauthn.webauthndevice",
+                "authentik_stages_captcha.captchastage",
+                "authentik_stages_consent.consentstage",
+                "authentik_stages_consent.userconsent",
+                "authentik_stages_deny.denystage",
+                "authentik_stages_dummy.dummystage",
+                "authentik_stages_email.emailstage",
+                "authentik_stages_identification.identificationstage",
+                "authentik_stages_invitation.invitationstage",
+                "authentik_stages_invitation.invitation",
+                "authentik_stages_password.passwordstage",
+                "authentik_stages_prompt.prompt",
+                "authentik_stages_prompt.promptstage",
+                "authentik_stages_user_delete.userdeletestage",
+                "authentik_stages_user_login.userloginstage",
+                "authentik_stages_user_logout.userlogoutstage",
+                "authentik_stages_user_write.userwritestage",
+                "authentik_brands.brand",
+                "authentik_blueprints.blueprintinstance",
+                "authentik_core.group",
+                "authentik_core.user",
+                "authentik_core.application",
+                "authentik_core.token",
+                "authentik_enterprise.license",
+                "authentik_providers_google_workspace.googleworkspaceprovider",
+                "authentik_providers_google_workspace.googleworkspaceprovidermapping",
+                "authentik_providers_microsoft_entra.microsoftentraprovider",
+                "authentik_providers_microsoft_entra.microsoftentraprovidermapping",
+                "authentik_providers_rac.racprovider",
+                "authentik_providers_rac.endpoint",
+                "authentik_providers_rac.racpropertymapping",
+                "authentik_stages_source.sourcestage",
+                "authentik_events.event",
+                "authentik_events.notificationtransport",
+                "authentik_events.notification",
+                "authentik_events.notificationrule",
+                "authentik_events.notificationwebhookmapping",
+            ],
+        },
+    ];
 }
 
 /// Fields of an event to change; what is left out stays as it is.
@@ -2141,6 +4529,69 @@ impl rt::Model for PatchedEventRequest {
             nullable: false,
             lenient: false,
             min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of an expression policy to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedExpressionPolicyRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "expression", skip_serializing_if = "Option::is_none", default)]
+    pub expression: Option<String>,
+}
+impl std::fmt::Debug for PatchedExpressionPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedExpressionPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("expression", &self.expression)
+            .finish()
+    }
+}
+impl rt::Model for PatchedExpressionPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "expression",
+            kind: rt::Kind::Expression,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
             max_length: None,
             minimum: None,
             maximum: None,
@@ -2319,6 +4770,340 @@ impl rt::Model for PatchedGroupRequest {
     ];
 }
 
+/// Fields of a password expiry policy to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPasswordExpiryPolicyRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "days", skip_serializing_if = "Option::is_none", default)]
+    pub days: Option<i32>,
+    #[serde(rename = "deny_only", skip_serializing_if = "Option::is_none", default)]
+    pub deny_only: Option<bool>,
+}
+impl std::fmt::Debug for PatchedPasswordExpiryPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPasswordExpiryPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("days", &self.days)
+            .field("deny_only", &self.deny_only)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPasswordExpiryPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "days",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "deny_only",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a password policy to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPasswordPolicyRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "password_field", skip_serializing_if = "Option::is_none", default)]
+    pub password_field: Option<String>,
+    #[serde(rename = "amount_digits", skip_serializing_if = "Option::is_none", default)]
+    pub amount_digits: Option<i32>,
+    #[serde(rename = "amount_uppercase", skip_serializing_if = "Option::is_none", default)]
+    pub amount_uppercase: Option<i32>,
+    #[serde(rename = "amount_lowercase", skip_serializing_if = "Option::is_none", default)]
+    pub amount_lowercase: Option<i32>,
+    #[serde(rename = "amount_symbols", skip_serializing_if = "Option::is_none", default)]
+    pub amount_symbols: Option<i32>,
+    #[serde(rename = "length_min", skip_serializing_if = "Option::is_none", default)]
+    pub length_min: Option<i32>,
+    #[serde(rename = "symbol_charset", skip_serializing_if = "Option::is_none", default)]
+    pub symbol_charset: Option<String>,
+    #[serde(rename = "error_message", skip_serializing_if = "Option::is_none", default)]
+    pub error_message: Option<String>,
+    #[serde(rename = "check_static_rules", skip_serializing_if = "Option::is_none", default)]
+    pub check_static_rules: Option<bool>,
+    #[serde(rename = "check_have_i_been_pwned", skip_serializing_if = "Option::is_none", default)]
+    pub check_have_i_been_pwned: Option<bool>,
+    #[serde(rename = "check_zxcvbn", skip_serializing_if = "Option::is_none", default)]
+    pub check_zxcvbn: Option<bool>,
+    #[serde(rename = "hibp_allowed_count", skip_serializing_if = "Option::is_none", default)]
+    pub hibp_allowed_count: Option<i32>,
+    #[serde(rename = "zxcvbn_score_threshold", skip_serializing_if = "Option::is_none", default)]
+    pub zxcvbn_score_threshold: Option<i32>,
+}
+impl std::fmt::Debug for PatchedPasswordPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPasswordPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("password_field", &self.password_field)
+            .field("amount_digits", &self.amount_digits)
+            .field("amount_uppercase", &self.amount_uppercase)
+            .field("amount_lowercase", &self.amount_lowercase)
+            .field("amount_symbols", &self.amount_symbols)
+            .field("length_min", &self.length_min)
+            .field("symbol_charset", &self.symbol_charset)
+            .field("error_message", &self.error_message)
+            .field("check_static_rules", &self.check_static_rules)
+            .field("check_have_i_been_pwned", &self.check_have_i_been_pwned)
+            .field("check_zxcvbn", &self.check_zxcvbn)
+            .field("hibp_allowed_count", &self.hibp_allowed_count)
+            .field("zxcvbn_score_threshold", &self.zxcvbn_score_threshold)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPasswordPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "password_field",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_digits",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_uppercase",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_lowercase",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "amount_symbols",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "length_min",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "symbol_charset",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "error_message",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_static_rules",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_have_i_been_pwned",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_zxcvbn",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "hibp_allowed_count",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "zxcvbn_score_threshold",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
+}
+
 /// Permissions, for all objects or for one.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PatchedPermissionAssignRequest {
@@ -2467,6 +5252,270 @@ impl rt::Model for PatchedPermissionAssignRequest {
             max_length: None,
             minimum: None,
             maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a binding to change; exactly one of `policy`, `group` and `user` is named, also when it stays the same.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPolicyBindingRequest {
+    #[serde(
+        rename = "policy",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub policy: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "group",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub group: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "user", skip_serializing_if = "Option::is_none", default, deserialize_with = "rt::double_option")]
+    pub user: Option<Option<i32>>,
+    #[serde(rename = "target", skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<uuid::Uuid>,
+    #[serde(rename = "negate", skip_serializing_if = "Option::is_none", default)]
+    pub negate: Option<bool>,
+    #[serde(rename = "enabled", skip_serializing_if = "Option::is_none", default)]
+    pub enabled: Option<bool>,
+    #[serde(rename = "order", skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<i32>,
+    #[serde(rename = "timeout", skip_serializing_if = "Option::is_none", default)]
+    pub timeout: Option<i32>,
+    #[serde(rename = "failure_result", skip_serializing_if = "Option::is_none", default)]
+    pub failure_result: Option<bool>,
+}
+impl std::fmt::Debug for PatchedPolicyBindingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPolicyBindingRequest")
+            .field("policy", &self.policy)
+            .field("group", &self.group)
+            .field("user", &self.user)
+            .field("target", &self.target)
+            .field("negate", &self.negate)
+            .field("enabled", &self.enabled)
+            .field("order", &self.order)
+            .field("timeout", &self.timeout)
+            .field("failure_result", &self.failure_result)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPolicyBindingRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "policy",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "group",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user",
+            kind: rt::Kind::Pk,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "target",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "negate",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "enabled",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "timeout",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "failure_result",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a reputation policy to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedReputationPolicyRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "check_ip", skip_serializing_if = "Option::is_none", default)]
+    pub check_ip: Option<bool>,
+    #[serde(rename = "check_username", skip_serializing_if = "Option::is_none", default)]
+    pub check_username: Option<bool>,
+    #[serde(rename = "threshold", skip_serializing_if = "Option::is_none", default)]
+    pub threshold: Option<i32>,
+}
+impl std::fmt::Debug for PatchedReputationPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedReputationPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("check_ip", &self.check_ip)
+            .field("check_username", &self.check_username)
+            .field("threshold", &self.threshold)
+            .finish()
+    }
+}
+impl rt::Model for PatchedReputationPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_ip",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_username",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "threshold",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
             choices: &[],
         },
     ];
@@ -3170,6 +6219,578 @@ impl std::fmt::Debug for PermissionAssignResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PermissionAssignResult").field("id", &self.id).finish()
     }
+}
+
+/// What policies of every kind have in common. Where they are shown together, each has the fields of its kind as well.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Policy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    /// Whatever else there is to send.
+    #[serde(flatten)]
+    pub extra: rt::Object,
+}
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("extra", &self.extra)
+            .finish()
+    }
+}
+
+/// Lets a policy, the members of a group or one account decide about an object.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PolicyBinding {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "policy")]
+    pub policy: Option<uuid::Uuid>,
+    #[serde(rename = "group")]
+    pub group: Option<uuid::Uuid>,
+    #[serde(rename = "user")]
+    pub user: Option<i32>,
+    #[serde(rename = "policy_obj")]
+    pub policy_obj: Option<models::Policy>,
+    #[serde(rename = "group_obj")]
+    pub group_obj: Option<models::Group>,
+    #[serde(rename = "user_obj")]
+    pub user_obj: Option<models::User>,
+    #[serde(rename = "target")]
+    pub target: uuid::Uuid,
+    #[serde(rename = "negate")]
+    pub negate: bool,
+    #[serde(rename = "enabled")]
+    pub enabled: bool,
+    #[serde(rename = "order")]
+    pub order: i32,
+    #[serde(rename = "timeout")]
+    pub timeout: i32,
+    #[serde(rename = "failure_result")]
+    pub failure_result: bool,
+}
+impl std::fmt::Debug for PolicyBinding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicyBinding")
+            .field("pk", &self.pk)
+            .field("policy", &self.policy)
+            .field("group", &self.group)
+            .field("user", &self.user)
+            .field("policy_obj", &self.policy_obj)
+            .field("group_obj", &self.group_obj)
+            .field("user_obj", &self.user_obj)
+            .field("target", &self.target)
+            .field("negate", &self.negate)
+            .field("enabled", &self.enabled)
+            .field("order", &self.order)
+            .field("timeout", &self.timeout)
+            .field("failure_result", &self.failure_result)
+            .finish()
+    }
+}
+
+/// A binding to create or to write as a whole; exactly one of `policy`, `group` and `user` is named. Other optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PolicyBindingRequest {
+    #[serde(
+        rename = "policy",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub policy: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "group",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub group: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "user", skip_serializing_if = "Option::is_none", default, deserialize_with = "rt::double_option")]
+    pub user: Option<Option<i32>>,
+    #[serde(rename = "target")]
+    pub target: uuid::Uuid,
+    #[serde(rename = "negate", skip_serializing_if = "Option::is_none", default)]
+    pub negate: Option<bool>,
+    #[serde(rename = "enabled", skip_serializing_if = "Option::is_none", default)]
+    pub enabled: Option<bool>,
+    #[serde(rename = "order")]
+    pub order: i32,
+    #[serde(rename = "timeout", skip_serializing_if = "Option::is_none", default)]
+    pub timeout: Option<i32>,
+    #[serde(rename = "failure_result", skip_serializing_if = "Option::is_none", default)]
+    pub failure_result: Option<bool>,
+}
+impl std::fmt::Debug for PolicyBindingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicyBindingRequest")
+            .field("policy", &self.policy)
+            .field("group", &self.group)
+            .field("user", &self.user)
+            .field("target", &self.target)
+            .field("negate", &self.negate)
+            .field("enabled", &self.enabled)
+            .field("order", &self.order)
+            .field("timeout", &self.timeout)
+            .field("failure_result", &self.failure_result)
+            .finish()
+    }
+}
+impl rt::Model for PolicyBindingRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "policy",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "group",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user",
+            kind: rt::Kind::Pk,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "target",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "negate",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "enabled",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "timeout",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(0),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "failure_result",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// How several bindings are counted together: `any` lets in whom at least one lets in, `all` only whom every one lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum PolicyEngineMode {
+    #[serde(rename = "all")]
+    All,
+    #[serde(rename = "any")]
+    Any,
+}
+impl PolicyEngineMode {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Any => "any",
+        }
+    }
+}
+impl std::str::FromStr for PolicyEngineMode {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "all" => Self::All,
+            "any" => Self::Any,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// What to test a policy with.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PolicyTestRequest {
+    #[serde(rename = "user")]
+    pub user: i32,
+    #[serde(rename = "context", skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<crate::types::Object>,
+}
+impl std::fmt::Debug for PolicyTestRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicyTestRequest").field("user", &self.user).field("context", &rt::Redacted).finish()
+    }
+}
+impl rt::Model for PolicyTestRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "user",
+            kind: rt::Kind::Pk,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "context",
+            kind: rt::Kind::Dict,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// What a policy decided, and what it said.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PolicyTestResult {
+    #[serde(rename = "passing")]
+    pub passing: bool,
+    #[serde(rename = "messages")]
+    pub messages: Vec<String>,
+    #[serde(rename = "log_messages")]
+    pub log_messages: Vec<models::LogEvent>,
+}
+impl std::fmt::Debug for PolicyTestResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PolicyTestResult")
+            .field("passing", &self.passing)
+            .field("messages", &self.messages)
+            .field("log_messages", &self.log_messages)
+            .finish()
+    }
+}
+
+/// What applications and providers have in common, whatever the protocol.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Provider {
+    #[serde(rename = "pk")]
+    pub pk: i32,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "authentication_flow")]
+    pub authentication_flow: Option<uuid::Uuid>,
+    #[serde(rename = "authorization_flow")]
+    pub authorization_flow: uuid::Uuid,
+    #[serde(rename = "property_mappings")]
+    pub property_mappings: Vec<uuid::Uuid>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "assigned_application_slug", skip_serializing_if = "Option::is_none")]
+    pub assigned_application_slug: Option<String>,
+    #[serde(rename = "assigned_application_name", skip_serializing_if = "Option::is_none")]
+    pub assigned_application_name: Option<String>,
+    #[serde(rename = "assigned_backchannel_application_slug", skip_serializing_if = "Option::is_none")]
+    pub assigned_backchannel_application_slug: Option<String>,
+    #[serde(rename = "assigned_backchannel_application_name", skip_serializing_if = "Option::is_none")]
+    pub assigned_backchannel_application_name: Option<String>,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+}
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("authentication_flow", &self.authentication_flow)
+            .field("authorization_flow", &self.authorization_flow)
+            .field("property_mappings", &self.property_mappings)
+            .field("component", &self.component)
+            .field("assigned_application_slug", &self.assigned_application_slug)
+            .field("assigned_application_name", &self.assigned_application_name)
+            .field("assigned_backchannel_application_slug", &self.assigned_backchannel_application_slug)
+            .field("assigned_backchannel_application_name", &self.assigned_backchannel_application_name)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .finish()
+    }
+}
+
+/// What the server thinks of one username from one address: a login counts 1, one that failed -1.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Reputation {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "identifier")]
+    pub identifier: String,
+    #[serde(rename = "ip")]
+    pub ip: String,
+    #[serde(rename = "ip_geo_data")]
+    pub ip_geo_data: rt::Value,
+    #[serde(rename = "ip_asn_data")]
+    pub ip_asn_data: rt::Value,
+    #[serde(rename = "score")]
+    pub score: i64,
+    #[serde(rename = "updated")]
+    pub updated: rt::Micros,
+}
+impl std::fmt::Debug for Reputation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reputation")
+            .field("pk", &self.pk)
+            .field("identifier", &self.identifier)
+            .field("ip", &self.ip)
+            .field("ip_geo_data", &self.ip_geo_data)
+            .field("ip_asn_data", &self.ip_asn_data)
+            .field("score", &self.score)
+            .field("updated", &self.updated)
+            .finish()
+    }
+}
+
+/// A policy about bad reputation: it passes when the scores of an address, of a username or of both add up to no more than a threshold.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ReputationPolicy {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging")]
+    pub execution_logging: bool,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "bound_to")]
+    pub bound_to: i32,
+    #[serde(rename = "check_ip")]
+    pub check_ip: bool,
+    #[serde(rename = "check_username")]
+    pub check_username: bool,
+    #[serde(rename = "threshold")]
+    pub threshold: i32,
+}
+impl std::fmt::Debug for ReputationPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReputationPolicy")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("bound_to", &self.bound_to)
+            .field("check_ip", &self.check_ip)
+            .field("check_username", &self.check_username)
+            .field("threshold", &self.threshold)
+            .finish()
+    }
+}
+
+/// A reputation policy to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ReputationPolicyRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "execution_logging", skip_serializing_if = "Option::is_none", default)]
+    pub execution_logging: Option<bool>,
+    #[serde(rename = "check_ip", skip_serializing_if = "Option::is_none", default)]
+    pub check_ip: Option<bool>,
+    #[serde(rename = "check_username", skip_serializing_if = "Option::is_none", default)]
+    pub check_username: Option<bool>,
+    #[serde(rename = "threshold", skip_serializing_if = "Option::is_none", default)]
+    pub threshold: Option<i32>,
+}
+impl std::fmt::Debug for ReputationPolicyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReputationPolicyRequest")
+            .field("name", &self.name)
+            .field("execution_logging", &self.execution_logging)
+            .field("check_ip", &self.check_ip)
+            .field("check_username", &self.check_username)
+            .field("threshold", &self.threshold)
+            .finish()
+    }
+}
+impl rt::Model for ReputationPolicyRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "execution_logging",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_ip",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "check_username",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "threshold",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
 }
 
 /// A role: permissions under one name, which a group gives to its direct members.
@@ -3889,7 +7510,7 @@ pub struct TypeCreate {
     #[serde(rename = "model_name")]
     pub model_name: String,
     #[serde(rename = "icon_url", skip_serializing_if = "Option::is_none")]
-    pub icon_url: Option<String>,
+    pub icon_url: Option<Option<String>>,
     #[serde(rename = "requires_enterprise")]
     pub requires_enterprise: bool,
 }

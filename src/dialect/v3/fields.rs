@@ -1,7 +1,7 @@
 //! Properties of request bodies: what each kind of field takes, and how it refuses
 //! (contract: authentik-core §1.3, the table by field kind).
 
-use super::python;
+use super::{python, url};
 use crate::{
     dialect::v3::python::{int, repr, text, type_name},
     time::Duration,
@@ -39,7 +39,7 @@ pub fn property(field: &'static Field, value: Option<Value>) -> Result<Option<Va
 fn of_kind(field: &Field, value: Value) -> Result<Value, Texts> {
     match field.kind {
         Kind::Boolean | Kind::BooleanWord | Kind::LiteralTrue => boolean(&value),
-        Kind::Char | Kind::PkName | Kind::PkUsername => char(field, value),
+        Kind::Char | Kind::Expression | Kind::PkName | Kind::PkUsername => char(field, value),
         Kind::Text => as_is(field, value),
         Kind::Slug => slug(field, value),
         Kind::Email => email(field, value),
@@ -60,8 +60,10 @@ fn of_kind(field: &Field, value: Value) -> Result<Value, Texts> {
         // Taken before; a list inside a list is in no document.
         Kind::List => Err(one("Expected a list of items.")),
         Kind::Pk => pk(&value, field.nullable),
-        Kind::PkUuid => pk_uuid(&value, field.nullable),
+        Kind::PkUuid if value == "" => empty_key(field.nullable),
+        Kind::PkUuid => pk_uuid(&value),
         Kind::PkMany => many(field, value),
+        Kind::Url => launch_url(field, &value),
         Kind::Uuid => match value.as_str().and_then(|s| s.parse::<Uuid>().ok()) {
             Some(id) => Ok(json!(id)),
             None => Err(one("Must be a valid UUID.")),
@@ -114,9 +116,9 @@ fn coerced(value: &Value) -> Option<String> {
     }
 }
 
-/// White space as Python's `str.strip` has it.
+/// Text as Python's `str.strip` leaves it.
 fn trimmed(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c))
+    text.trim_matches(python::is_space)
 }
 
 fn too_long(field: &Field, text: &str) -> Option<String> {
@@ -224,6 +226,16 @@ fn email(field: &Field, value: Value) -> Result<Value, Texts> {
     faults([too_long(field, text), null_characters(text), (!well_formed).then(|| FAULT.to_owned())], text)
 }
 
+fn launch_url(field: &Field, value: &Value) -> Result<Value, Texts> {
+    let Some(text) = coerced(value) else { return Err(one("Not a valid string.")) };
+    let text = trimmed(&text);
+    if text.is_empty() {
+        return if field.min_length.is_some() { Err(one(BLANK)) } else { Ok(json!("")) };
+    }
+    let fault = (!url::is_launch_url(text)).then(|| "Enter a valid URL.".to_owned());
+    faults([too_long(field, text), fault, null_characters(text)], text)
+}
+
 fn choice(field: &Field, value: Value) -> Result<Value, Texts> {
     match value.as_str() {
         Some(text) if field.choices.contains(&text) => Ok(value),
@@ -289,9 +301,8 @@ fn pk(value: &Value, nullable: bool) -> Result<Value, Texts> {
     }
 }
 
-fn pk_uuid(value: &Value, nullable: bool) -> Result<Value, Texts> {
+fn pk_uuid(value: &Value) -> Result<Value, Texts> {
     match value {
-        Value::String(s) if s.is_empty() && nullable => Ok(Value::Null),
         Value::String(s) if s.parse::<Uuid>().is_ok() => Ok(json!(s.parse::<Uuid>().unwrap_or_default())),
         Value::Number(n) if n.is_u64() => Err(no_row(value)),
         Value::Bool(_) => Err(wrong_type(value)),
@@ -304,7 +315,7 @@ fn many(field: &Field, value: Value) -> Result<Value, Texts> {
     let Value::Array(items) = value else { return Err(not_a_list(&value)) };
     let read = items.iter().map(|item| match (item, field.item) {
         (Value::Null, _) => Err(one(NULL)),
-        (item, Some(Kind::PkUuid)) => pk_uuid(item, false),
+        (item, Some(Kind::PkUuid)) => pk_uuid(item),
         // An empty text is no key here, and not null either.
         (Value::String(text), _) if text.is_empty() => Err(wrong_type(item)),
         (item, _) => pk(item, false),

@@ -4,6 +4,7 @@
 mod fields;
 mod python;
 mod query;
+mod url;
 
 use super::Failure;
 use crate::{
@@ -100,6 +101,7 @@ fn of_error(asked: Asked<'_>, error: &Error) -> Response {
         Error::Invalid(errors) => json(400, &field_texts(errors)),
         Error::Refused(text) => json(400, &json!({"non_field_errors": [text]})),
         Error::RefusedList(text) => json(400, &json!([text])),
+        Error::RefusedField(field, text) => json(400, &Map::from_iter([((*field).to_owned(), json!(text))])),
         Error::Unexplained => empty(400),
         Error::Throttled { seconds } => {
             let unit = if *seconds == 1 { "second" } else { "seconds" };

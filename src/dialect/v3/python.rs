@@ -79,6 +79,12 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// White space, as Python has it.
+#[must_use]
+pub fn is_space(c: char) -> bool {
+    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
+}
+
 /// `int(text)`: optional sign, digits, single underscores between them, white space around.
 #[must_use]
 pub fn int(text: &str) -> Option<i128> {

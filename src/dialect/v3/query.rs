@@ -59,6 +59,9 @@ fn single(field: &Field, value: &str) -> Result<Option<Value>, String> {
             Some(n) => json!(n),
             None => return Err("Enter a number.".to_owned()),
         },
+        Kind::List if value.contains('\0') => return Err(NULL_CHARACTERS.to_owned()),
+        // Items are text; one with nothing in it is an item, as in the original.
+        Kind::List => json!(value.split(',').map(str::trim).collect::<Vec<_>>()),
         _ if value.contains('\0') && !field.lenient => return Err(NULL_CHARACTERS.to_owned()),
         // A search loses them, as in the original; ignoring all of it would find everything.
         _ if value.contains('\0') => match value.replace('\0', "").trim() {

@@ -23,8 +23,7 @@ fn to_model(event: Model) -> models::Event {
     models::Event {
         pk: event.id,
         user: event.user,
-        // Every action we write is one of the document's.
-        action: event.action.parse().unwrap_or(EventActions::Custom),
+        action: event.action,
         app: event.app,
         context: event.context,
         client_ip: event.client_ip,

@@ -49,6 +49,8 @@ const VERBS: &[&str] = &["view", "add", "change", "delete"];
 const CORE: (&str, &str) = ("authentik_core", "authentik Core");
 const RBAC: (&str, &str) = ("authentik_rbac", "authentik RBAC");
 const EVENTS: (&str, &str) = ("authentik_events", "authentik Events");
+const POLICIES: (&str, &str) = ("authentik_policies", "authentik Policies");
+const REPUTATION: (&str, &str) = ("authentik_policies_reputation", "authentik Policies.Reputation");
 
 const fn model(
     (app_label, app_label_verbose): (&'static str, &'static str),
@@ -61,7 +63,7 @@ const fn model(
     Model { app_label, app_label_verbose, name, verbose, key, first, verbs, further }
 }
 
-static MODELS: [Model; 6] = [
+static MODELS: [Model; 17] = [
     model(
         CORE,
         ("user", "User"),
@@ -107,6 +109,53 @@ static MODELS: [Model; 6] = [
         ],
     ),
     model(EVENTS, ("event", "Event"), Key::Uuid, 101, &[]),
+    model(CORE, ("application", "Application"), Key::Uuid, 121, &[]),
+    model(
+        POLICIES,
+        ("policy", "Policy"),
+        Key::Uuid,
+        141,
+        &[("view_policy_cache", "View Policy's cache metrics"), ("clear_policy_cache", "Clear Policy's cache metrics")],
+    ),
+    model(POLICIES, ("policybinding", "Policy Binding"), Key::Uuid, 161, &[]),
+    model(POLICIES, ("policybindingmodel", "Policy Binding Model"), Key::Uuid, 181, &[]),
+    model(
+        ("authentik_policies_dummy", "authentik Policies.Dummy"),
+        ("dummypolicy", "Dummy Policy"),
+        Key::Uuid,
+        201,
+        &[],
+    ),
+    model(
+        ("authentik_policies_event_matcher", "authentik Policies.Event Matcher"),
+        ("eventmatcherpolicy", "Event Matcher Policy"),
+        Key::Uuid,
+        221,
+        &[],
+    ),
+    model(
+        ("authentik_policies_expiry", "authentik Policies.Expiry"),
+        ("passwordexpirypolicy", "Password Expiry Policy"),
+        Key::Uuid,
+        241,
+        &[],
+    ),
+    model(
+        ("authentik_policies_expression", "authentik Policies.Expression"),
+        ("expressionpolicy", "Expression Policy"),
+        Key::Uuid,
+        261,
+        &[],
+    ),
+    model(
+        ("authentik_policies_password", "authentik Policies.Password"),
+        ("passwordpolicy", "Password Policy"),
+        Key::Uuid,
+        281,
+        &[],
+    ),
+    model(REPUTATION, ("reputationpolicy", "Reputation Policy"), Key::Uuid, 301, &[]),
+    model(REPUTATION, ("reputation", "Reputation Score"), Key::Uuid, 321, &[]),
 ];
 
 static PERMISSIONS: LazyLock<Vec<Permission>> = LazyLock::new(|| MODELS.iter().flat_map(permissions_of).collect());

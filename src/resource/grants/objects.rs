@@ -5,7 +5,7 @@ use crate::{
     audit,
     db::MANY,
     error::{Error, Problem, Result},
-    resource::{grants::roles::role, groups, tokens, users},
+    resource::{applications, bindings, grants::roles::role, groups, policies, reputation, tokens, users},
 };
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _, QuerySelect as _, Select, sea_query::LockType,
@@ -69,7 +69,37 @@ pub async fn names(
                 let rows = with(audit::Entity::find().filter(wanted), locked).all(db).await?;
                 names.extend(rows.into_iter().map(|event| (event.id.to_string(), format!("Event {}", event.action))));
             }
-            _ => {}
+            "application" => {
+                let wanted = applications::Column::Id.is_in(ids);
+                let rows = with(applications::Entity::find().filter(wanted), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|application| (application.id.to_string(), application.name)));
+            }
+            "policybinding" => {
+                let wanted = bindings::Column::Id.is_in(ids);
+                let rows = with(bindings::Entity::find().filter(wanted), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|b| (b.id.to_string(), bindings::service::name(&b))));
+            }
+            "policybindingmodel" => {
+                let wanted = bindings::target::Column::Id.is_in(ids);
+                let rows = with(bindings::target::Entity::find().filter(wanted), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|t| (t.id.to_string(), format!("PolicyBindingModel {}", t.id))));
+            }
+            "reputation" => {
+                let wanted = reputation::Column::Id.is_in(ids);
+                let rows = with(reputation::Entity::find().filter(wanted), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|score| (score.id.to_string(), reputation::service::name(&score))));
+            }
+            other => {
+                let kind = policies::kinds::ALL.into_iter().find(|kind| kind.words().model == other);
+                let mut select = policies::Entity::find().filter(policies::Column::Id.is_in(ids));
+                match kind {
+                    Some(kind) => select = select.filter(policies::Column::Kind.eq(kind)),
+                    None if other == "policy" => {}
+                    None => continue,
+                }
+                let rows = with(select, locked).all(db).await?;
+                names.extend(rows.into_iter().map(|policy| (policy.id.to_string(), policy.name)));
+            }
         }
     }
     Ok(names)

@@ -27,7 +27,9 @@ fn member_to_model(app: &App, member: Member) -> models::GroupMember {
     }
 }
 
-fn to_model(app: &App, with_users: bool, view: GroupView) -> models::Group {
+/// A group on the wire.
+#[must_use]
+pub fn to_model(app: &App, with_users: bool, view: GroupView) -> models::Group {
     let GroupView { group, parent_name, members, roles } = view;
     models::Group {
         pk: group.id,

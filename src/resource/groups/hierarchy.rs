@@ -15,6 +15,11 @@ const SUPERUSER_GROUPS: &str = "WITH RECURSIVE below (id) AS (\
     SELECT id FROM groups WHERE is_superuser UNION \
     SELECT g.id FROM groups g JOIN below b ON g.parent_id = b.id) ";
 
+/// Groups that an account is a member of, and all above them.
+const ABOVE_USER: &str = "WITH RECURSIVE above (id) AS (\
+    SELECT group_id FROM user_groups WHERE user_id = $1 UNION \
+    SELECT g.parent_id FROM groups g JOIN above a ON g.id = a.id WHERE g.parent_id IS NOT NULL)";
+
 /// Groups whose members are superusers.
 ///
 /// # Errors
@@ -53,12 +58,20 @@ pub async fn has_active_superuser(db: &impl ConnectionTrait) -> Result<bool> {
 /// # Errors
 /// When the database is away.
 pub async fn with_ancestors(db: &impl ConnectionTrait, user: i32) -> Result<Vec<Model>> {
-    let sql = "WITH RECURSIVE above (id) AS (\
-        SELECT group_id FROM user_groups WHERE user_id = $1 UNION \
-        SELECT g.parent_id FROM groups g JOIN above a ON g.id = a.id WHERE g.parent_id IS NOT NULL) \
-        SELECT groups.* FROM groups JOIN above ON groups.id = above.id";
+    let sql = format!("{ABOVE_USER} SELECT groups.* FROM groups JOIN above ON groups.id = above.id");
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [user.into()]);
     Ok(Entity::find().from_raw_sql(statement).all(db).await?)
+}
+
+/// Ids of the groups that an account is a member of, and of all above them.
+///
+/// # Errors
+/// When the database is away.
+pub async fn ids_with_ancestors(db: &impl ConnectionTrait, user: i32) -> Result<HashSet<Uuid>> {
+    let sql = format!("{ABOVE_USER} SELECT id FROM above");
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [user.into()]);
+    let rows = db.query_all_raw(statement).await?;
+    Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
 }
 
 /// Ids of a group and of everything above it.

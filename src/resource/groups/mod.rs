@@ -8,6 +8,7 @@ pub mod membership;
 pub mod service;
 pub mod store;
 
+pub use api::to_model;
 pub use entity::{ActiveModel, Column, Entity, Model};
 
 use uuid::Uuid;

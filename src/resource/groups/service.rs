@@ -13,7 +13,11 @@ use crate::{
     db::Tx,
     error::{Error, FieldErrors, Problem, Result},
     list::{ListRequest, Page},
-    resource::{grants::store as grants, users},
+    resource::{
+        bindings::{self, service::Of},
+        grants::store as grants,
+        users,
+    },
 };
 use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
 use serde_json::{Map, Value, json};
@@ -267,6 +271,7 @@ pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
     let mut tx = Watch::begin(ctx).await?;
     let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;
+    bindings::service::forget(ctx, &mut tx, Of::Group(id)).await?;
     store::delete(tx.conn(), id).await?;
     watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "group", &id.to_string()).await?;

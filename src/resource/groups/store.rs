@@ -209,6 +209,18 @@ async fn roles_of(db: &impl ConnectionTrait, groups: &[Uuid]) -> Result<Vec<Role
     Ok(sea_orm::FromQueryResult::find_by_statement(db.get_database_backend().build(&query)).all(db).await?)
 }
 
+/// Those of `ids` that exist, with what belongs to them, whoever asks.
+///
+/// # Errors
+/// When the database is away.
+pub async fn views(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<GroupView>> {
+    let mut found = Vec::new();
+    for some in ids.chunks(MANY) {
+        found.extend(Entity::find().filter(Column::Id.is_in(some.iter().copied())).all(db).await?);
+    }
+    completed(db, found).await
+}
+
 /// One group that the caller may see, with what belongs to it.
 ///
 /// # Errors

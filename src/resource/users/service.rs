@@ -14,6 +14,7 @@ use crate::{
     error::{Error, FieldErrors, Problem, Result},
     list::{ListRequest, Page},
     resource::{
+        bindings::{self, service::Of},
         events::statistics::{self, UserMetrics},
         grants::store as grants,
         groups::{self, escalation::Watch},
@@ -281,6 +282,7 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     let its: Vec<String> = tokens::store::ids_of(tx.conn(), id).await?.iter().map(ToString::to_string).collect();
     grants::forget_objects(tx.conn(), "authentik_core", "token", &its).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;
+    bindings::service::forget(ctx, &mut tx, Of::User(id)).await?;
     store::delete(tx.conn(), id).await?;
     watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
@@ -329,6 +331,21 @@ pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> 
     }
     tx.touch();
     tx.commit().await
+}
+
+/// Makes the password of an account unusable, because a policy says that its time is over; its date stays,
+/// so that the policy goes on saying so (contract: authentik-core §5.5). A password that was set after the one
+/// that was judged, which is `of` a date, is left alone.
+///
+/// # Errors
+/// When the database is away.
+pub async fn end_password(ctx: &Ctx, tx: &mut Tx, id: i32, of: DateTime<Utc>) -> Result<()> {
+    let ends = |user: &Model| user.password.is_usable() && user.password_change_date == of;
+    let Some(user) = store::locked(tx.conn(), id).await?.filter(ends) else { return Ok(()) };
+    let user = store::set_password(tx.conn(), user, PasswordHash::unusable(&*ctx.app.entropy)).await?;
+    audit::record(tx, ctx, Event::updated(&subject(&user)));
+    tx.touch();
+    Ok(())
 }
 
 /// Hashes a password off the threads that serve requests; `None` becomes an unusable one.

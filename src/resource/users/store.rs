@@ -150,6 +150,19 @@ pub async fn paths(db: &impl ConnectionTrait, principal: &Principal, request: &L
         .await?)
 }
 
+/// Those of `ids` that exist, with their groups, whoever asks.
+///
+/// # Errors
+/// When the database is away.
+pub async fn views(db: &impl ConnectionTrait, ids: &[i32]) -> Result<Vec<UserView>> {
+    let mut found = Vec::new();
+    for some in ids.chunks(MANY) {
+        let select = view::only(Entity::find(), db.get_database_backend());
+        found.extend(select.filter(Column::Id.is_in(some.iter().copied())).into_model::<UserView>().all(db).await?);
+    }
+    Ok(found)
+}
+
 /// One account that the caller may see, with its groups.
 ///
 /// # Errors
@@ -185,6 +198,14 @@ pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, i
 /// When the database is away.
 pub async fn by_id(db: &impl ConnectionTrait, id: i32) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(id).one(db).await?)
+}
+
+/// As [`by_id`], and nobody else changes the row until the transaction ends.
+///
+/// # Errors
+/// When the database is away.
+pub async fn locked(db: &impl ConnectionTrait, id: i32) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(db).await?)
 }
 
 /// # Errors

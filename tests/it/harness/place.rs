@@ -137,6 +137,8 @@ impl Place {
     /// The settings of a server at this place.
     pub fn config(&self) -> Config {
         Config {
+            // The tests are another executable, which is no worker.
+            expression_program: Some(env!("CARGO_BIN_EXE_tessera").into()),
             listen: ([127, 0, 0, 1], 0).into(),
             management_listen: ([127, 0, 0, 1], 0).into(),
             data_dir: self.folder.path().join("data"),

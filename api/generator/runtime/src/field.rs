@@ -16,12 +16,14 @@ pub enum Kind {
     /// A length of time as text, like `hours=3;minutes=1`.
     DurationText,
     Email,
+    /// Source text of a program, read like [`Kind::Char`]; whether it parses is for the operation to say.
+    Expression,
     Integer,
     /// An IPv4 or IPv6 address.
     Ip,
     /// Any JSON value.
     Json,
-    /// A list whose items each are of the kind [`Field::item`].
+    /// A list whose items each are of the kind [`Field::item`]; in a query, one text with commas between them.
     List,
     /// `true` in any case; everything else is false.
     LiteralTrue,
@@ -36,6 +38,8 @@ pub enum Kind {
     Slug,
     /// Text as it is: neither trimmed nor made from numbers.
     Text,
+    /// Where a program is started in a browser: an address, or a pattern of one.
+    Url,
     Uuid,
 }
 

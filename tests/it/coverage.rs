@@ -15,10 +15,14 @@ type Allowed = &'static [(&'static str, &'static str)];
 /// Operations that no test calls with success.
 const UNCALLED: Allowed = &[];
 /// Operations that change something and write no event.
-const UNAUDITED: Allowed = &[(
-    "admin_system_create",
-    "it changes nothing: the original measures again, and answers what GET answers (contract §1.9)",
-)];
+const UNAUDITED: Allowed = &[
+    (
+        "admin_system_create",
+        "it changes nothing: the original measures again, and answers what GET answers (contract §1.9)",
+    ),
+    ("policies_all_cache_clear_create", "it changes nothing: what is forgotten is found out again"),
+    ("policies_all_test_create", "it changes nothing: it is a question (docs/compatibility.md, Policies)"),
+];
 /// Operations that need no credentials.
 const PUBLIC: Allowed = &[
     ("root_config_retrieve", "clients read it before they log in (contract §1.9)"),
@@ -82,7 +86,11 @@ fn filled(path: &str) -> String {
         .replace("{id}", "1")
         .replace("{group_uuid}", NOBODY)
         .replace("{event_uuid}", NOBODY)
+        .replace("{policy_uuid}", NOBODY)
+        .replace("{policy_binding_uuid}", NOBODY)
+        .replace("{reputation_uuid}", NOBODY)
         .replace("{uuid}", NOBODY)
+        .replace("{slug}", "nothing")
 }
 
 async fn every_operation_is_refused_without_credentials(server: &Server) {
@@ -131,6 +139,8 @@ async fn changes(server: &Server) -> Changes {
     all.extend(changes_of_events_and_settings(server).await);
     all.extend(changes_of_roles(server).await);
     all.extend(changes_of_permissions(server).await);
+    all.extend(changes_of_policies(server).await);
+    all.extend(changes_of_bindings(server).await);
     all
 }
 
@@ -231,6 +241,76 @@ async fn changes_of_permissions(server: &Server) -> Changes {
         ("rbac_permissions_users_update", (PUT, user_put, moved())),
         ("rbac_permissions_users_partial_update", (PATCH, user_patch, moved())),
         ("rbac_permissions_users_destroy", (DELETE, user_delete, Value::Null)),
+    ])
+}
+
+/// The operations of the kinds of policies, which are alike.
+async fn changes_of_policies(server: &Server) -> Changes {
+    let mut all = Changes::new();
+    for (kind, own) in [
+        ("dummy", json!({})),
+        ("event_matcher", json!({"action": "login"})),
+        ("password_expiry", json!({"days": 3})),
+        ("expression", json!({"expression": "return True"})),
+        ("password", json!({"length_min": 3})),
+        ("reputation", json!({"check_ip": true})),
+    ] {
+        let path = format!("/policies/{kind}/");
+        let body = |name: &str| {
+            let mut body = own.clone();
+            body["name"] = json!(format!("{kind} {name}"));
+            body
+        };
+        let mut made = Vec::new();
+        for name in ["kept", "doomed"] {
+            let policy = server.admin().post(&path, &body(name)).await.expect(201);
+            made.push(format!("{path}{}/", policy["pk"].as_str().expect("text")));
+        }
+        let id = |action: &str| {
+            let id = format!("policies_{kind}_{action}");
+            operations().map(|operation| operation.id).find(|known| *known == id).expect("an operation")
+        };
+        all.insert(id("create"), (POST, path.clone(), body("new")));
+        all.insert(id("update"), (PUT, made[0].clone(), body("put")));
+        all.insert(id("partial_update"), (PATCH, made[0].clone(), body("patch")));
+        all.insert(id("destroy"), (DELETE, made[1].clone(), Value::Null));
+    }
+    all
+}
+
+async fn changes_of_bindings(server: &Server) -> Changes {
+    let admin = server.admin();
+    let key = |made: &Value| made["pk"].as_str().expect("text").to_owned();
+    let application = |slug: &str| json!({"name": slug, "slug": slug});
+    for slug in ["kept", "doomed"] {
+        admin.post("/core/applications/", &application(slug)).await.expect(201);
+    }
+    let target = key(&admin.get("/core/applications/kept/").await.expect(200));
+    let binding = json!({"target": target, "user": 1, "order": 0});
+    let mut bindings = Vec::new();
+    for _ in 0..2 {
+        let made = admin.post("/policies/bindings/", &binding).await.expect(201);
+        bindings.push(format!("/policies/bindings/{}/", key(&made)));
+    }
+    let policy = key(&admin.post("/policies/dummy/", &json!({"name": "of any kind"})).await.expect(201));
+    let ctx = server.system();
+    let mut tx = ctx.begin().await.expect("a transaction");
+    tessera::resource::reputation::service::add(&ctx, &mut tx, "ann", "192.0.2.1", -1).await.expect("added");
+    tx.commit().await.expect("committed");
+    let score = key(&admin.get("/policies/reputation/scores/").await.expect(200)["results"][0]);
+    let icon = json!({"url": "https://example.org/icon.png"});
+    BTreeMap::from([
+        ("policies_all_destroy", (DELETE, format!("/policies/all/{policy}/"), Value::Null)),
+        ("policies_bindings_create", (POST, "/policies/bindings/".into(), binding.clone())),
+        ("policies_bindings_update", (PUT, bindings[0].clone(), binding)),
+        ("policies_bindings_partial_update", (PATCH, bindings[0].clone(), json!({"user": 1, "enabled": false}))),
+        ("policies_bindings_destroy", (DELETE, bindings[1].clone(), Value::Null)),
+        ("core_applications_create", (POST, "/core/applications/".into(), application("new"))),
+        ("core_applications_update", (PUT, "/core/applications/kept/".into(), application("kept"))),
+        ("core_applications_partial_update", (PATCH, "/core/applications/kept/".into(), json!({"group": "x"}))),
+        ("core_applications_set_icon_url_create", (POST, "/core/applications/kept/set_icon_url/".into(), icon)),
+        ("core_applications_destroy", (DELETE, "/core/applications/doomed/".into(), Value::Null)),
+        ("policies_reputation_scores_destroy", (DELETE, format!("/policies/reputation/scores/{score}/"), Value::Null)),
     ])
 }
 

@@ -3,20 +3,25 @@
 //! `cargo test --test it` runs every test on SQLite; with `TESSERA_TEST_POSTGRES=postgres://…` on
 //! PostgreSQL too, each in a database of its own.
 
+mod applications;
 mod architecture;
 mod audit;
+mod bindings;
 mod cli;
 mod concurrency;
 mod coverage;
 mod damage;
+mod engine;
 mod escalation;
 mod events;
+mod expressions;
 mod groups;
 mod harness;
 mod input;
 mod lease;
 mod metrics;
 mod permissions;
+mod policies;
 mod rbac;
 mod rotation;
 mod secrets;
@@ -43,7 +48,11 @@ fn main() -> ExitCode {
         secrets::all(),
         audit::all(),
         events::all(),
+        policies::all(),
         settings::all(),
+        bindings::all(),
+        applications::all(),
+        engine::all(),
         rotation::all(),
         usage::all(),
         sweep::all(),
@@ -52,6 +61,7 @@ fn main() -> ExitCode {
         concurrency::all(),
         startup::all(),
         damage::all(),
+        expressions::all(),
         coverage::all(),
     ]
     .concat();

@@ -20,23 +20,81 @@ tests![
 const PATH: &str = "/rbac/permissions/";
 
 /// Label, model, code and name of what a server of these families lists, in the order of names.
-const EXPECTED: [(&str, &str, &str, &str); 35] = [
+const EXPECTED: [(&str, &str, &str, &str); 81] = [
     ("authentik_core", "group", "add_user_to_group", "Add user to group"),
     ("authentik_rbac", "systempermission", "access_admin_interface", "Can access admin interface"),
+    ("authentik_core", "application", "add_application", "Can add Application"),
+    ("authentik_policies_dummy", "dummypolicy", "add_dummypolicy", "Can add Dummy Policy"),
     ("authentik_events", "event", "add_event", "Can add Event"),
+    (
+        "authentik_policies_event_matcher",
+        "eventmatcherpolicy",
+        "add_eventmatcherpolicy",
+        "Can add Event Matcher Policy",
+    ),
+    ("authentik_policies_expression", "expressionpolicy", "add_expressionpolicy", "Can add Expression Policy"),
     ("authentik_core", "group", "add_group", "Can add Group"),
+    ("authentik_policies_expiry", "passwordexpirypolicy", "add_passwordexpirypolicy", "Can add Password Expiry Policy"),
+    ("authentik_policies_password", "passwordpolicy", "add_passwordpolicy", "Can add Password Policy"),
+    ("authentik_policies", "policy", "add_policy", "Can add Policy"),
+    ("authentik_policies", "policybinding", "add_policybinding", "Can add Policy Binding"),
+    ("authentik_policies", "policybindingmodel", "add_policybindingmodel", "Can add Policy Binding Model"),
+    ("authentik_policies_reputation", "reputationpolicy", "add_reputationpolicy", "Can add Reputation Policy"),
+    ("authentik_policies_reputation", "reputation", "add_reputation", "Can add Reputation Score"),
     ("authentik_rbac", "role", "add_role", "Can add Role"),
     ("authentik_core", "token", "add_token", "Can add Token"),
     ("authentik_core", "user", "add_user", "Can add User"),
     ("authentik_core", "user", "assign_user_permissions", "Can assign permissions to users"),
     ("authentik_rbac", "role", "assign_role_permissions", "Can assign permissions to users"),
+    ("authentik_core", "application", "change_application", "Can change Application"),
+    ("authentik_policies_dummy", "dummypolicy", "change_dummypolicy", "Can change Dummy Policy"),
     ("authentik_events", "event", "change_event", "Can change Event"),
+    (
+        "authentik_policies_event_matcher",
+        "eventmatcherpolicy",
+        "change_eventmatcherpolicy",
+        "Can change Event Matcher Policy",
+    ),
+    ("authentik_policies_expression", "expressionpolicy", "change_expressionpolicy", "Can change Expression Policy"),
     ("authentik_core", "group", "change_group", "Can change Group"),
+    (
+        "authentik_policies_expiry",
+        "passwordexpirypolicy",
+        "change_passwordexpirypolicy",
+        "Can change Password Expiry Policy",
+    ),
+    ("authentik_policies_password", "passwordpolicy", "change_passwordpolicy", "Can change Password Policy"),
+    ("authentik_policies", "policy", "change_policy", "Can change Policy"),
+    ("authentik_policies", "policybinding", "change_policybinding", "Can change Policy Binding"),
+    ("authentik_policies", "policybindingmodel", "change_policybindingmodel", "Can change Policy Binding Model"),
+    ("authentik_policies_reputation", "reputationpolicy", "change_reputationpolicy", "Can change Reputation Policy"),
+    ("authentik_policies_reputation", "reputation", "change_reputation", "Can change Reputation Score"),
     ("authentik_rbac", "role", "change_role", "Can change Role"),
     ("authentik_core", "token", "change_token", "Can change Token"),
     ("authentik_core", "user", "change_user", "Can change User"),
+    ("authentik_core", "application", "delete_application", "Can delete Application"),
+    ("authentik_policies_dummy", "dummypolicy", "delete_dummypolicy", "Can delete Dummy Policy"),
     ("authentik_events", "event", "delete_event", "Can delete Event"),
+    (
+        "authentik_policies_event_matcher",
+        "eventmatcherpolicy",
+        "delete_eventmatcherpolicy",
+        "Can delete Event Matcher Policy",
+    ),
+    ("authentik_policies_expression", "expressionpolicy", "delete_expressionpolicy", "Can delete Expression Policy"),
     ("authentik_core", "group", "delete_group", "Can delete Group"),
+    (
+        "authentik_policies_expiry",
+        "passwordexpirypolicy",
+        "delete_passwordexpirypolicy",
+        "Can delete Password Expiry Policy",
+    ),
+    ("authentik_policies_password", "passwordpolicy", "delete_passwordpolicy", "Can delete Password Policy"),
+    ("authentik_policies", "policy", "delete_policy", "Can delete Policy"),
+    ("authentik_policies", "policybinding", "delete_policybinding", "Can delete Policy Binding"),
+    ("authentik_policies", "policybindingmodel", "delete_policybindingmodel", "Can delete Policy Binding Model"),
+    ("authentik_policies_reputation", "reputationpolicy", "delete_reputationpolicy", "Can delete Reputation Policy"),
+    ("authentik_policies_reputation", "reputation", "delete_reputation", "Can delete Reputation Score"),
     ("authentik_rbac", "role", "delete_role", "Can delete Role"),
     ("authentik_core", "token", "delete_token", "Can delete Token"),
     ("authentik_core", "user", "delete_user", "Can delete User"),
@@ -45,15 +103,38 @@ const EXPECTED: [(&str, &str, &str, &str); 35] = [
     ("authentik_core", "user", "preview_user", "Can preview user data sent to providers"),
     ("authentik_core", "user", "unassign_user_permissions", "Can unassign permissions from users"),
     ("authentik_rbac", "role", "unassign_role_permissions", "Can unassign permissions from users"),
+    ("authentik_core", "application", "view_application", "Can view Application"),
+    ("authentik_policies_dummy", "dummypolicy", "view_dummypolicy", "Can view Dummy Policy"),
     ("authentik_events", "event", "view_event", "Can view Event"),
+    (
+        "authentik_policies_event_matcher",
+        "eventmatcherpolicy",
+        "view_eventmatcherpolicy",
+        "Can view Event Matcher Policy",
+    ),
+    ("authentik_policies_expression", "expressionpolicy", "view_expressionpolicy", "Can view Expression Policy"),
     ("authentik_core", "group", "view_group", "Can view Group"),
+    (
+        "authentik_policies_expiry",
+        "passwordexpirypolicy",
+        "view_passwordexpirypolicy",
+        "Can view Password Expiry Policy",
+    ),
+    ("authentik_policies_password", "passwordpolicy", "view_passwordpolicy", "Can view Password Policy"),
+    ("authentik_policies", "policy", "view_policy", "Can view Policy"),
+    ("authentik_policies", "policybinding", "view_policybinding", "Can view Policy Binding"),
+    ("authentik_policies", "policybindingmodel", "view_policybindingmodel", "Can view Policy Binding Model"),
+    ("authentik_policies_reputation", "reputationpolicy", "view_reputationpolicy", "Can view Reputation Policy"),
+    ("authentik_policies_reputation", "reputation", "view_reputation", "Can view Reputation Score"),
     ("authentik_rbac", "role", "view_role", "Can view Role"),
     ("authentik_core", "token", "view_token", "Can view Token"),
     ("authentik_core", "user", "view_user", "Can view User"),
     ("authentik_rbac", "systempermission", "view_system_info", "Can view system info"),
     ("authentik_rbac", "systempermission", "view_system_settings", "Can view system settings"),
+    ("authentik_policies", "policy", "clear_policy_cache", "Clear Policy's cache metrics"),
     ("authentik_core", "group", "remove_user_from_group", "Remove user from group"),
     ("authentik_core", "user", "reset_user_password", "Reset Password"),
+    ("authentik_policies", "policy", "view_policy_cache", "View Policy's cache metrics"),
     ("authentik_core", "user", "view_user_applications", "View applications the user has access to"),
     ("authentik_core", "token", "view_token_key", "View token's key"),
 ];
@@ -80,6 +161,21 @@ async fn every_permission_is_listed(server: &Server) {
     assert_eq!(verbose("view_user"), ("authentik Core".into(), "User".into()));
     assert_eq!(verbose("view_system_info"), ("authentik RBAC".into(), "System permission".into()));
     assert_eq!(verbose("view_event"), ("authentik Events".into(), "Event".into()));
+    for (code, app, model) in [
+        ("view_application", "authentik Core", "Application"),
+        ("clear_policy_cache", "authentik Policies", "Policy"),
+        ("view_policybinding", "authentik Policies", "Policy Binding"),
+        ("view_policybindingmodel", "authentik Policies", "Policy Binding Model"),
+        ("view_dummypolicy", "authentik Policies.Dummy", "Dummy Policy"),
+        ("view_eventmatcherpolicy", "authentik Policies.Event Matcher", "Event Matcher Policy"),
+        ("view_passwordexpirypolicy", "authentik Policies.Expiry", "Password Expiry Policy"),
+        ("view_expressionpolicy", "authentik Policies.Expression", "Expression Policy"),
+        ("view_passwordpolicy", "authentik Policies.Password", "Password Policy"),
+        ("view_reputationpolicy", "authentik Policies.Reputation", "Reputation Policy"),
+        ("view_reputation", "authentik Policies.Reputation", "Reputation Score"),
+    ] {
+        assert_eq!(verbose(code), (app.into(), model.into()));
+    }
     assert!(!listed(server, "").await.iter().any(|code| code == "set_token_key"), "there is no such permission");
 }
 
@@ -114,8 +210,12 @@ async fn filters(server: &Server) {
     assert_eq!(listed(server, "?content_type__model=event").await, of_events);
     assert_eq!(listed(server, "?content_type__model=event&content_type__app_label=authentik_core").await.len(), 0);
     assert_eq!(listed(server, "?codename=view_user&content_type__model=user").await, ["view_user"]);
+    let of_scores = ["add_reputation", "change_reputation", "delete_reputation", "view_reputation"];
+    assert_eq!(listed(server, "?content_type__model=reputation").await, of_scores);
+    assert_eq!(listed(server, "?content_type__app_label=authentik_policies_reputation").await.len(), 8);
+    assert_eq!(listed(server, "?content_type__app_label=authentik_policies").await.len(), 14);
     assert_eq!(listed(server, "?codename=&content_type__model=&role=&user=&search=").await.len(), EXPECTED.len());
-    assert_eq!(listed(server, "?page_size=2&page=2&ordering=codename").await, ["add_group", "add_role"]);
+    assert_eq!(listed(server, "?page_size=2&page=2&ordering=codename").await, ["add_dummypolicy", "add_event"]);
     server.admin().get(&format!("{PATH}?page=99")).await.expect_detail(404, "Invalid page.");
 }
 
@@ -123,8 +223,11 @@ async fn search(server: &Server) {
     assert_eq!(listed(server, "?search=EVENTS").await.len(), 4);
     assert_eq!(listed(server, "?search=authentik_rbac,systempermission").await.len(), 4);
     assert_eq!(listed(server, "?search=token%20view").await, ["view_token", "view_token_key"]);
+    assert_eq!(listed(server, "?search=matcher").await.len(), 4);
+    assert_eq!(listed(server, "?search=cache").await, ["clear_policy_cache", "view_policy_cache"]);
     // Names are for people, not for the search.
-    assert_eq!(listed(server, "?search=Password").await, ["reset_user_password"]);
+    assert_eq!(listed(server, "?search=reset").await, ["reset_user_password"]);
+    assert_eq!(listed(server, "?search=metrics").await, Vec::<String>::new());
     assert_eq!(listed(server, "?search=Can").await, Vec::<String>::new());
 }
 

@@ -1,7 +1,7 @@
-//! What a grant opens: the table of authentik-rbac §7, row by row, for every kind of object; held by
-//! the caller and held by a role of the caller's group. Tokens have a table of their own (`tokens.rs`).
+//! What a grant opens: the table of authentik-rbac §7, row by row, for every kind of object (`families.rs`);
+//! held by the caller and held by a role of the caller's group. Tokens have a table of their own (`tokens.rs`).
 
-use super::{UNKNOWN, text};
+use super::families::{APPLICATIONS, BINDINGS, EVENTS, EXPRESSIONS, FAMILIES, Family, GROUPS, Made, ROLES, USERS};
 use crate::harness::{Answer, Person, Server, tests};
 use http::Method;
 use serde_json::{Value, json};
@@ -16,58 +16,14 @@ tests![
     roles_held_by_a_role,
     events_held_directly,
     events_held_by_a_role,
+    expressions_held_directly,
+    expressions_held_by_a_role,
+    bindings_held_directly,
+    bindings_held_by_a_role,
+    applications_held_directly,
+    applications_held_by_a_role,
     permissions_come_before_validation,
 ];
-
-/// One kind of object.
-struct Family {
-    path: &'static str,
-    label: &'static str,
-    model: &'static str,
-    unknown: &'static str,
-    used_by: bool,
-    /// A body to create or to replace one with; the text makes it different from others.
-    body: fn(&str) -> Value,
-    /// A change that shows.
-    change: fn(&str) -> Value,
-}
-
-const USERS: Family = Family {
-    path: "/core/users/",
-    label: "authentik_core",
-    model: "user",
-    unknown: "999999",
-    used_by: true,
-    body: |text| json!({"username": text, "name": text}),
-    change: |text| json!({"attributes": {"x": text}}),
-};
-const GROUPS: Family = Family {
-    path: "/core/groups/",
-    label: "authentik_core",
-    model: "group",
-    unknown: UNKNOWN,
-    used_by: true,
-    body: |text| json!({"name": text}),
-    change: |text| json!({"attributes": {"x": text}}),
-};
-const ROLES: Family = Family {
-    path: "/rbac/roles/",
-    label: "authentik_rbac",
-    model: "role",
-    unknown: UNKNOWN,
-    used_by: true,
-    body: |text| json!({"name": text}),
-    change: |text| json!({"name": text}),
-};
-const EVENTS: Family = Family {
-    path: "/events/events/",
-    label: "authentik_events",
-    model: "event",
-    unknown: UNKNOWN,
-    used_by: false,
-    body: |text| json!({"action": "custom_", "app": text}),
-    change: |text| json!({"context": {"x": text}}),
-};
 
 /// What a listing answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,18 +120,17 @@ pub async fn caller(server: &Server, name: &str, by_role: bool) -> (Person, Hold
 }
 
 async fn check_matrix(server: &Server, family: &Family, by_role: bool) {
+    let ground = family.ground(server).await;
     for (number, row) in MATRIX.iter().enumerate() {
         let (person, holder) = caller(server, &format!("caller-{number}"), by_role).await;
-        let make = async |name: &str| {
-            let body = (family.body)(&format!("{name}-{number}"));
-            text(&server.admin().post(family.path, &body).await.expect(201)["pk"])
-        };
+        let make = async |name: &str| family.make(server, &ground, &format!("{name}-{number}")).await;
         let (this, other) = (make("this").await, make("other").await);
         for (verb, extent) in row.held {
             let code = format!("{}.{verb}_{}", family.label, family.model);
-            server.grant(holder, &code, (*extent == Object).then_some(this.as_str())).await;
+            server.grant(holder, &code, (*extent == Object).then_some(this.pk.as_str())).await;
         }
-        Trial { server, family, row, number, person: &person, this: &this, other: &other }.run().await;
+        let trial = Trial { server, family, ground: &ground, row, number, person: &person, this: &this, other: &other };
+        trial.run().await;
     }
 }
 
@@ -183,37 +138,41 @@ async fn check_matrix(server: &Server, family: &Family, by_role: bool) {
 struct Trial<'a> {
     server: &'a Server,
     family: &'a Family,
+    ground: &'a str,
     row: &'a Row,
     number: usize,
     person: &'a Person,
-    this: &'a str,
-    other: &'a str,
+    this: &'a Made,
+    other: &'a Made,
 }
 
 impl Trial<'_> {
     async fn run(self) {
         self.check_list(self.row.list).await;
-        for (key, status) in [self.this, self.other, self.family.unknown].into_iter().zip(self.row.retrieve) {
+        let keys = [self.this.key.as_str(), &self.other.key, self.family.unknown];
+        for (key, status) in keys.into_iter().zip(self.row.retrieve) {
             self.expect(status, Method::GET, &self.one(key), None).await;
         }
         if self.family.used_by {
-            self.expect(self.row.used_by, Method::GET, &format!("{}used_by/", self.one(self.this)), None).await;
+            self.expect(self.row.used_by, Method::GET, &format!("{}used_by/", self.one(&self.this.key)), None).await;
         }
-        let new = (self.family.body)(&format!("new-{}", self.number));
+        let new = self.family.draft(self.ground, &format!("new-{}", self.number));
         let before = self.count().await;
         self.expect(self.row.create, Method::POST, self.family.path, Some(&new)).await;
         assert_eq!(self.count().await > before, self.row.create == 201, "{:?}", self.row.held);
-        for (place, key) in [self.this, self.other].into_iter().enumerate() {
+        for (place, made) in [self.this, self.other].into_iter().enumerate() {
             let text = |way: &str| format!("{way}-{place}-{}", self.number);
-            self.change(self.row.put[place], Method::PUT, key, Some((self.family.body)(&text("put")))).await;
-            self.change(self.row.patch[place], Method::PATCH, key, Some((self.family.change)(&text("patch")))).await;
+            let put = self.family.whole(self.ground, made, &text("put"));
+            self.change(self.row.put[place], Method::PUT, &made.key, Some(put)).await;
+            let patch = (self.family.change)(&text("patch"));
+            self.change(self.row.patch[place], Method::PATCH, &made.key, Some(patch)).await;
         }
         // The granted one last: nothing may be visible afterwards.
-        self.change(self.row.delete[1], Method::DELETE, self.other, None).await;
-        self.change(self.row.delete[0], Method::DELETE, self.this, None).await;
+        self.change(self.row.delete[1], Method::DELETE, &self.other.key, None).await;
+        self.change(self.row.delete[0], Method::DELETE, &self.this.key, None).await;
         if self.row.list == One {
             if self.row.delete[0] != 204 {
-                self.server.admin().delete(&self.one(self.this)).await.expect_empty(204);
+                self.server.admin().delete(&self.one(&self.this.key)).await.expect_empty(204);
             }
             self.check_nothing_is_visible().await;
         }
@@ -230,6 +189,14 @@ impl Trial<'_> {
 
     async fn check_list(&self, rows: Rows) {
         let count = self.count().await;
+        if self.family.open_list {
+            // Nothing is bound to any of them, so everybody is let in; to see more one would have to be a superuser.
+            for query in ["", "?superuser_full_list=true"] {
+                let answer = self.person.client.get(&format!("{}{query}", self.family.path)).await;
+                assert_eq!(answer.expect(200)["pagination"]["count"], count, "{:?}", self.row.held);
+            }
+            return;
+        }
         let answer = self.person.client.get(self.family.path).await;
         if rows == No {
             return answer.expect_forbidden();
@@ -238,7 +205,7 @@ impl Trial<'_> {
         assert_eq!(answer.expect(200)["pagination"]["count"], expected, "{:?}", self.row.held);
         assert!(count > 1, "one is not all");
         if rows == One {
-            assert_eq!(answer.expect_list("pk"), [self.this]);
+            assert_eq!(answer.expect_list("pk"), [self.this.pk.as_str()]);
         }
     }
 
@@ -275,7 +242,7 @@ impl Trial<'_> {
     /// The last visible row is gone: 403 everywhere, also for what never was.
     async fn check_nothing_is_visible(&self) {
         self.check_list(No).await;
-        for key in [self.this, self.other, self.family.unknown] {
+        for key in [self.this.key.as_str(), &self.other.key, self.family.unknown] {
             let path = self.one(key);
             self.expect(403, Method::GET, &path, None).await;
             self.expect(403, Method::PUT, &path, Some(&json!({}))).await;
@@ -320,11 +287,35 @@ async fn events_held_by_a_role(server: &Server) {
     check_matrix(server, &EVENTS, true).await;
 }
 
+async fn expressions_held_directly(server: &Server) {
+    check_matrix(server, &EXPRESSIONS, false).await;
+}
+
+async fn expressions_held_by_a_role(server: &Server) {
+    check_matrix(server, &EXPRESSIONS, true).await;
+}
+
+async fn bindings_held_directly(server: &Server) {
+    check_matrix(server, &BINDINGS, false).await;
+}
+
+async fn bindings_held_by_a_role(server: &Server) {
+    check_matrix(server, &BINDINGS, true).await;
+}
+
+async fn applications_held_directly(server: &Server) {
+    check_matrix(server, &APPLICATIONS, false).await;
+}
+
+async fn applications_held_by_a_role(server: &Server) {
+    check_matrix(server, &APPLICATIONS, true).await;
+}
+
 async fn permissions_come_before_validation(server: &Server) {
     let nobody = server.person("nobody").await;
-    for family in [&USERS, &GROUPS, &ROLES, &EVENTS] {
-        let made = server.admin().post(family.path, &(family.body)("made")).await.expect(201);
-        let one = format!("{}{}/", family.path, text(&made["pk"]));
+    for family in FAMILIES {
+        let ground = family.ground(server).await;
+        let one = format!("{}{}/", family.path, family.make(server, &ground, "made").await.key);
         let code = format!("{}.view_{}", family.label, family.model);
         let viewer = server.holder_of(&format!("viewer-of-{}", family.model), &[&code]).await;
         for client in [&nobody.client, &viewer.client] {
@@ -334,7 +325,12 @@ async fn permissions_come_before_validation(server: &Server) {
                 client.patch(&one, &body).await.expect_forbidden();
             }
         }
-        nobody.client.get(&format!("{}?page=99&type=robot", family.path)).await.expect_forbidden();
+        let beyond = nobody.client.get(&format!("{}?page=99&type=robot", family.path)).await;
+        if family.open_list {
+            beyond.expect_detail(404, "Invalid page.");
+        } else {
+            beyond.expect_forbidden();
+        }
         viewer.client.get(&format!("{}?page=99", family.path)).await.expect_detail(404, "Invalid page.");
     }
     nobody.client.post("/core/users/service_account/", &json!({"name": []})).await.expect_forbidden();

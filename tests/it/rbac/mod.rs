@@ -6,6 +6,7 @@ mod bodies;
 mod catalogue;
 mod concurrency;
 mod delegates;
+mod families;
 mod holders;
 mod holes;
 mod matrix;

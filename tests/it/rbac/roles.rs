@@ -254,9 +254,12 @@ async fn a_fresh_installation_has_one(server: &Server) {
     held.retain(|code| !code.contains(".view_"));
     assert_eq!(held, Vec::<String>::new());
     let held = Target::Role(text(&role["pk"])).holds(server).await;
-    for code in
-        ["authentik_core.view_token_key", "authentik_rbac.view_system_info", "authentik_core.view_user_applications"]
-    {
+    for code in [
+        "authentik_core.view_token_key",
+        "authentik_rbac.view_system_info",
+        "authentik_core.view_user_applications",
+        "authentik_policies.view_policy_cache",
+    ] {
         assert!(!held.iter().any(|h| h == code), "{code}");
     }
     for code in [
@@ -264,6 +267,11 @@ async fn a_fresh_installation_has_one(server: &Server) {
         "authentik_core.view_token",
         "authentik_rbac.view_role",
         "authentik_events.view_event",
+        "authentik_core.view_application",
+        "authentik_policies.view_policy",
+        "authentik_policies.view_policybinding",
+        "authentik_policies_expression.view_expressionpolicy",
+        "authentik_policies_reputation.view_reputation",
     ] {
         assert!(held.iter().any(|h| h == code), "{code}");
     }

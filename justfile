@@ -66,6 +66,10 @@ sdk *arguments:
 exchange *arguments:
     python3 tests/exchange/run.py {{arguments}}
 
+# What a real authentik decided with policies, expressions and passwords, against the server
+corpora *arguments:
+    python3 tests/exchange/corpora/run.py {{arguments}}
+
 # schemathesis against a seeded server, from the document it serves (--seconds 600, --vary, --seed N)
 contract *arguments:
     python3 tests/contract/run.py {{arguments}}
@@ -74,7 +78,7 @@ contract *arguments:
 crash *arguments:
     python3 tests/crash/run.py {{arguments}}
 
-# Measure (needs wrk, 2 GiB of disk and 20 minutes); --scale or --sweep for one part, --write puts the tables into docs/performance.md
+# Measure (needs wrk, 2 GiB of disk and 25 minutes); --policies, --scale or --sweep for one part, --write puts the tables into docs/performance.md
 bench *arguments:
     python3 tests/bench/run.py {{arguments}}
 
@@ -82,6 +86,6 @@ bench *arguments:
 deny:
     @if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; else echo "skipped: cargo-deny is not installed (\`cargo install cargo-deny\`)"; fi
 
-# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, SDKs, recordings, schemathesis, crashes, benchmark
+# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, recordings, corpora, SDKs, schemathesis, crashes, benchmark
 ci:
     python3 .ci/steps.py ci

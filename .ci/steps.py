@@ -21,6 +21,7 @@ STEPS = {
     "deny": ["just", "deny"],
     "test-postgres": ["just", "test-postgres"],
     "exchange": ["just", "exchange"],
+    "corpora": ["just", "corpora"],
     "sdk": ["just", "sdk"],
     "contract": ["just", "contract", "--seconds", "120"],
     "crash": ["just", "crash", "--rounds", "20", "--postgres-rounds", "3", "--prove"],

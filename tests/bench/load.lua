@@ -1,5 +1,5 @@
 -- The load of `wrk.py`, for wrk: one kind of request over a range of objects, and a line of JSON at the end.
--- Arguments after `--`: kind, token, number of objects, a mark that no other run uses; for kinds that take every
+-- Arguments after `--`: kind (or one request that is always the same, as `METHOD path body`), token, number of objects, a mark that no other run uses; for kinds that take every
 -- object once: the first one, how many there are, and (`cold`) a file with a key a line.
 
 local kind, token, objects, mark, first, limit
@@ -41,6 +41,13 @@ local kinds = {
   cold = function(n) return wrk.format("GET", "/api/v3/core/users/me/", headers(nil, keys[n + 1])) end,
 }
 
+-- The same request every time, whichever object it is.
+local function always(method, path, body)
+  if body == "" then body = nil end
+  local request = wrk.format(method, path, headers(body), body)
+  return function() return request end
+end
+
 local made, counter, count, share = {}, 0, 0, nil
 
 -- The nth object, from all over the range and in no order.
@@ -51,6 +58,8 @@ end
 function init(arguments)
   kind, token, objects, mark = arguments[1], arguments[2], tonumber(arguments[3]), arguments[4]
   count = math.min(objects, 20000)
+  local method, path, body = kind:match("^(%u+) (%S+) ?(.*)$")
+  if method then kinds[kind] = always(method, path, body) end
   if arguments[5] then
     first, limit = tonumber(arguments[5]), tonumber(arguments[6])
     if arguments[7] then for line in io.lines(arguments[7]) do keys[#keys + 1] = line end end

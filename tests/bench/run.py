@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Measures Tessera on this machine and prints tables; run it as `just bench`.
 
-    run.py [--scale] [--sweep] [--seconds N] [--smoke] [--write] [--binary PATH --baseline PATH]
+    run.py [--policies] [--scale] [--sweep] [--seconds N] [--smoke] [--write] [--binary PATH --baseline PATH]
 
-Three parts: against bare hyper; 1,000 tokens against 1,000,000 (`--scale`); reads while 100,000 expired tokens are
-swept (`--sweep`). Load comes from wrk over the loopback address, so server and client share the cores; read ratios,
-not totals. Any answer that is not 2xx, and any broken connection, fails the run.
+Four parts: against bare hyper; policies and access to applications, against bare hyper too (`--policies`); 1,000
+tokens against 1,000,000 (`--scale`); reads while 100,000 expired tokens are swept (`--sweep`). Load comes from wrk
+over the loopback address, so server and client share the cores; read ratios, not totals. Any answer that is not 2xx,
+and any broken connection, fails the run.
 """
-import argparse, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, shutil, statistics, sys, tempfile, time
 from pathlib import Path
 
-import scale, sweep
-from wrk import call, load, machine, make_tokens, resident_mib, tessera, write
+import policies, scale, sweep
+from wrk import Baseline, call, load, machine, make_tokens, recorded, resident_mib, tessera, write
 
 TOKENS = 1000
 CONNECTIONS = (1, 8, 32)
@@ -24,33 +25,6 @@ ROWS = [
     ("post", "POST a token", "server"),
     ("patch", "PATCH a token", "server"),
 ]
-
-
-class Baseline:
-    """`bench-baseline`, answering the bytes in `response`."""
-
-    def __init__(self, binary, folder, response):
-        recorded = folder / "response"
-        recorded.write_bytes(response)
-        command = [binary, "--response", recorded, "--database", folder / "baseline.db", "--rows", str(TOKENS)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
-        line = self.process.stdout.readline()
-        if not line.startswith("address"):
-            raise SystemExit("the baseline did not start")
-        self.base = line.split()[1]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(timeout=10)
-
-
-def recorded(headers, body):
-    """An answer in the form that `bench-baseline` reads; hyper writes the other headers itself."""
-    kept = [f"{name}: {value}" for name, value in headers if name.lower() not in ("connection", "content-length", "date")]
-    return "\n".join(kept).encode() + b"\n\n" + body
 
 
 def first_answers(server, path, times):
@@ -82,7 +56,7 @@ def measure(binary, baseline_binary, seconds, memory_requests, starts):
         yield "| | connections | requests/s | p50 ms | p99 ms | CPU µs/request | of bare hyper |"
         yield "|---|--:|--:|--:|--:|--:|--:|"
         bare = {}
-        with Baseline(baseline_binary, Path(folder), recorded(*call(server.base, "GET", one))) as baseline:
+        with Baseline(baseline_binary, Path(folder), recorded(*call(server.base, "GET", one)), TOKENS) as baseline:
             for kind, title, who in ROWS:
                 target = server if who == "server" else baseline
                 for connections in CONNECTIONS:
@@ -105,10 +79,13 @@ def parts(asked):
     smoke, seconds = asked.smoke, 1 if asked.smoke else asked.seconds
     # Apart from each other: an example is built with the tests' dependencies, and their features are not shipped.
     binary = asked.binary or tessera.cargo_build("--release", "--bin", "tessera")["tessera"]
-    everything = not (asked.scale or asked.sweep)
-    if everything:
+    everything = not (asked.policies or asked.scale or asked.sweep)
+    if everything or asked.policies:
         baseline = asked.baseline or tessera.cargo_build("--release", "--example", "bench-baseline")["bench-baseline"]
+    if everything:
         yield "measured", measure(binary, baseline, seconds, 1000 if smoke else 100_000, 1 if smoke else 5)
+    if everything or asked.policies:
+        yield "policies", policies.measure(binary, baseline, seconds, 1 if smoke else 3)
     if everything or asked.scale:
         yield "scale", scale.measure(binary, seconds, (1000, 20_000 if smoke else 1_000_000), 1 if smoke else 3)
     if everything or asked.sweep:
@@ -118,6 +95,7 @@ def parts(asked):
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seconds", type=int, default=5, help="length of one row (default 5)")
+    ask.add_argument("--policies", action="store_true", help="only policies and access to applications")
     ask.add_argument("--scale", action="store_true", help="only 1,000 against 1,000,000 tokens")
     ask.add_argument("--sweep", action="store_true", help="only the sweep of 100,000 expired tokens under load")
     ask.add_argument("--smoke", action="store_true", help="one second a row, few tokens: does it run at all?")

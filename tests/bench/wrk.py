@@ -1,5 +1,5 @@
 """What the parts of the benchmark share: a request, a run of wrk, a table in docs/performance.md."""
-import json, os, platform, re, resource, signal, subprocess, sys, time, urllib.request
+import contextlib, json, os, platform, re, resource, signal, subprocess, sys, time, urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,9 +31,25 @@ def make_tokens(base, count):
     call_many(base, "POST", [("/api/v3/core/tokens/", fields(n)) for n in range(count)])
 
 
+def children(pid):
+    """The processes that one has started, such as the workers that run expressions."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
 def cpu_seconds(pid):
+    """Of a process and its children, those that have ended too."""
+    used = 0
+    for one in children(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            used += sum(times(one)[:2])
+    return (used + sum(times(pid))) / os.sysconf("SC_CLK_TCK")
+
+
+def times(pid):
+    """In user mode and in the kernel; and the same of children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return [int(field) for field in fields[11:15]]
 
 
 def busy_seconds():
@@ -51,7 +67,7 @@ def resident_mib(pid):
 def load(target, kind, connections, seconds, objects, once=None, until=None):
     """One run of wrk; {requests, rate, p50, p99 in ms, cpu in µs per request, others: cores that others kept busy}.
 
-    `once` is (first object, how many, file with keys) for kinds that take every object once: these end before the
+    `kind` is one of load.lua, or a request: `METHOD path body`. `once` is (first object, how many, file with keys) for kinds that take every object once: these end before the
     time is up, and their rate follows from the mean time of an answer. `until` ends the run early, by returning.
     """
     command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
@@ -76,6 +92,33 @@ def load(target, kind, connections, seconds, objects, once=None, until=None):
     rate = connections / told["mean"] * 1e6 if once else told["requests"] / told["microseconds"] * 1e6
     return {"requests": told["requests"], "rate": rate, "p50": told["p50"] / 1000, "p99": told["p99"] / 1000,
             "cpu": used / told["requests"] * 1e6, "others": others}
+
+
+class Baseline:
+    """`bench-baseline`, answering the bytes in `response`, or one of so many rows."""
+
+    def __init__(self, binary, folder, response, rows):
+        recorded = folder / "response"
+        recorded.write_bytes(response)
+        command = [binary, "--response", recorded, "--database", folder / "baseline.db", "--rows", str(rows)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("address"):
+            raise SystemExit("the baseline did not start")
+        self.base = line.split()[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(timeout=10)
+
+
+def recorded(headers, body):
+    """An answer in the form that `bench-baseline` reads; hyper writes the other headers itself."""
+    kept = [f"{name}: {value}" for name, value in headers if name.lower() not in ("connection", "content-length", "date")]
+    return "\n".join(kept).encode() + b"\n\n" + body
 
 
 def machine():

@@ -1,5 +1,5 @@
 """What schemathesis is told beyond the document: which calls must not end the run, and which failures are none."""
-import json, os, sys
+import json, os, re, sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -9,7 +9,7 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import EnsureResourceAvailability, MissingContentType, MissingHeaderNotRejected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from accepted import Document, has_free_property, judge
+from accepted import Document, has_free_property, integer, judge
 
 # {name of a path parameter: [what the run itself stands on, what is hit in its place]}
 STAND_INS = json.loads(os.environ["CONTRACT_STAND_INS"])
@@ -23,8 +23,13 @@ SAWING = {(method, path) for path in ITEMS for method in ("PUT", "PATCH", "DELET
 }
 # Keys of cases that `before_call` turned away: what was created before is not what they hit.
 turned = set()
-# Tokens are found by their identifier, which changes, and end with their owner: {identifier: owner}, [no longer one].
-owners, gone = {}, set()
+# What is found by a name that changes, or goes along with something else, by (parameter of a path, key): what it goes
+# with, as {(collection, key)}; and what has gone.
+ends, gone = {}, set()
+# Where names are, and what they are called in a path.
+NAMED = {"/core/tokens/": "identifier", "/core/applications/": "slug"}
+# {slug: key of the application}
+applications = {}
 
 
 @schemathesis.deserializer("application/vnd.oai.openapi")
@@ -41,22 +46,50 @@ def before_call(context, case, kwargs):
             if unquote(str(case.path_parameters.get(name, ""))).lower() == branch:
                 case.path_parameters[name] = stand_in
                 turned.add(case.id)
+    if case.path.startswith("/policies/dummy/") and isinstance(case.body, dict):
+        hurry(case)
+
+
+def hurry(case):
+    """Lets no dummy policy wait: whatever tests it, or whoever lists what it is bound to, would wait too. A value that
+    is no good stays as it is."""
+    wanted = integer(case.body.get("wait_max", 30 if case.method.upper() == "POST" else None))
+    if isinstance(wanted, int) and 1 < wanted < 2**31:
+        case.body = case.body | {"wait_max": 1}
 
 
 @schemathesis.hook
 def after_call(context, case, response):
-    """Remembers which tokens are gone, other than by deleting them."""
+    """Remembers what is gone, other than by deleting it at its own path."""
     if not 200 <= response.status_code < 300:
         return
-    called = case.method.upper(), case.path
-    if called == ("DELETE", "/core/users/{id}/"):
-        gone.update(token for token, owner in owners.items() if str(owner) == str(case.path_parameters["id"]))
-    elif case.path in ("/core/tokens/", "/core/tokens/{identifier}/") and called[0] in ("POST", "PUT", "PATCH"):
-        token = response.json()
-        if "identifier" in case.path_parameters:
-            gone.add(unquote(str(case.path_parameters["identifier"])))
-        gone.discard(token["identifier"])
-        owners[token["identifier"]] = token["user"]
+    method = case.method.upper()
+    collection, item = re.fullmatch(r"(.*?/)((?:\{\w+\}/)?)", case.path).groups()
+    name, key = next(iter(case.path_parameters.items())) if item else (None, None)
+    key = unquote(str(key))
+    if method == "DELETE" and item:
+        if name == "policy_uuid":
+            # Every policy is at two paths.
+            collection = "/policies/"
+            gone.add((name, key))
+        holder = collection, applications.get(key) if name == "slug" else key
+        gone.update(held for held, holders in ends.items() if holder in holders)
+    elif method in ("POST", "PUT", "PATCH") and collection in NAMED:
+        found = response.json()
+        now = NAMED[collection], found[NAMED[collection]]
+        if item:
+            gone.add((name, key))
+        gone.discard(now)
+        if collection == "/core/tokens/":
+            ends[now] = {("/core/users/", str(found["user"]))}
+        else:
+            applications[found["slug"]] = found["pk"]
+    elif method in ("POST", "PUT", "PATCH") and collection == "/policies/bindings/":
+        found = response.json()
+        ends["policy_binding_uuid", found["pk"]] = {
+            ("/policies/", found["policy"]), ("/core/groups/", found["group"]), ("/core/users/", str(found["user"])),
+            ("/core/applications/", found["target"]),
+        }
 
 
 @schemathesis.hook
@@ -83,7 +116,7 @@ def away_for_a_reason(case, response):
         or any(place.place.startswith("path ") for place in broken_places(case, response))
         # The group is there, the account that the body names is not.
         or case.path.endswith(("/add_user/", "/remove_user/"))
-        or unquote(str(case.path_parameters.get("identifier"))) in gone
+        or any((name, unquote(str(key))) in gone for name, key in case.path_parameters.items())
     )
 
 

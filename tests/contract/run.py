@@ -33,8 +33,20 @@ class Client:
         return json.loads(text) if text else None
 
 
-def seed(client):
+# Kinds of policies, each as quick as it can be: a dummy waits for as long as it says.
+POLICIES = {
+    "dummy": {"result": True, "wait_min": 0, "wait_max": 1},
+    "event_matcher": {"action": "login", "client_ip": "192.0.2.1"},
+    "expression": {"expression": "ak_message(request.user.username)\nreturn context.get('city') == 'Bern'"},
+    "password": {"length_min": 8, "amount_digits": 1, "error_message": "Too plain.", "check_zxcvbn": True},
+    "password_expiry": {"days": 30, "deny_only": True},
+    "reputation": {"check_ip": True, "check_username": True, "threshold": -5},
+}
+
+
+def seed(server):
     """Something of every kind, with links between them; returns keys of it, and what the passes stand on."""
+    client = Client(server.base)
     me = client.call("GET", "/core/users/me/")["user"]
     post = lambda to, /, **body: client.call("POST", to, body)
     admins = me["groups"][0]["pk"]
@@ -56,10 +68,28 @@ def seed(client):
     view_users = {"permissions": ["view_user"], "model": "authentik_core.user"}
     grants = [post(f"/rbac/permissions/assigned_by_{kind}/{holder}/assign/", **view_users, object_pk=str(user["pk"]))[0]["id"]
               for user in users for kind, holder in (("roles", roles[0]), ("users", users[2]["pk"]))]
-    # By parameter of a path, since a generated key finds nothing.
-    known = {"id": [me["pk"], *(u["pk"] for u in users), *map(int, grants)], "uuid": roles, "event_uuid": events,
-             "group_uuid": [admins, top["pk"], middle["pk"], spare["pk"]],
-             "identifier": [f"{kind}-{n}" for kind in ("api", "login") for n in range(len(users))]}
+    kinds = {kind: [post(f"/policies/{kind}/", name=f"{kind} {n}", **fields)["pk"] for n in range(3)] for kind, fields in POLICIES.items()}
+    policies = [policy for some in kinds.values() for policy in some]
+    apps = [post("/core/applications/", name=f"App {n}", slug=f"app-{n}", meta_launch_url="https://app.example/%(username)s")
+            for n in range(3)]
+    bound = [{"policy": some[0]} for some in kinds.values()] + [{"group": top["pk"]}, {"user": plain["pk"]}]
+    bindings = [post("/policies/bindings/", target=apps[0]["pk"], order=n, **what)["pk"] for n, what in enumerate(bound)]
+    scores = server.add_scores(("user-1", "192.0.2.1", -3), ("user-2", "2001:db8::1", 4))
+    # Where a generated key would find nothing: by place, everywhere and in the operations whose paths match.
+    accounts = [me["pk"], *(u["pk"] for u in users)]
+    known = {
+        "": {
+            "path.id": [*accounts, *map(int, grants)], "path.uuid": roles, "path.event_uuid": events,
+            "path.group_uuid": [admins, top["pk"], middle["pk"], spare["pk"]],
+            "path.identifier": [f"{kind}-{n}" for kind in ("api", "login") for n in range(len(users))],
+            "path.slug": [app["slug"] for app in apps], "path.policy_binding_uuid": bindings, "path.reputation_uuid": scores,
+        },
+        "^/policies/all/": {"path.policy_uuid": policies},
+        "^/policies/all/.*/test/": {"body.user": accounts},
+        "^/policies/bindings/": {"body.target": [app["pk"] for app in apps], "body.policy": policies, "body.user": accounts,
+                                 "body.group": [top["pk"], middle["pk"]]},
+        **{f"^/policies/{kind}/": {"path.policy_uuid": some} for kind, some in kinds.items()},
+    }
     return known, {
         # Parameter of a path: what the pass stands on, and what is hit in its place.
         "superuser": {"id": [str(me["pk"]), str(decoy["pk"])], "group_uuid": [admins, spare["pk"]],
@@ -68,22 +98,31 @@ def seed(client):
     }
 
 
+def settings(known):
+    """Half of what is generated for a place is one of the known values."""
+    lines = []
+    for number, (where, places) in enumerate(known.items()):
+        if where:
+            lines += ["[[operations]]", f"include-path-regex = {json.dumps(where)}"]
+        for place, values in places.items():
+            table = f'{"operations." if where else ""}parameters."{place}"'
+            lines += [f"[{table}]", f'dictionary = "{number}-{place}"', "probability = 0.5"]
+            lines += [f'[dictionaries."{number}-{place}"]', f"values = {json.dumps(values)}"]
+    return "\n" + "\n".join(lines) + "\n"
+
+
 def run(name, binary, program, seconds, number, mode, keep):
     """One pass; returns ({operations with findings}, number of operations, complaints)."""
     print(f"\n==== as {name}, {mode} data, {seconds} s, seed {number}", flush=True)
     with tempfile.TemporaryDirectory(prefix="tessera-contract-") as scratch, tessera.Server(binary) as server:
-        known, stand_ins = seed(Client(server.base))
+        known, stand_ins = seed(server)
         token = {"superuser": tessera.TOKEN, "plain": PLAIN_KEY}[name]
         report = Path(scratch) / "report.json"
         environment = os.environ | {
             "CONTRACT_TOKEN": token, "CONTRACT_STAND_INS": json.dumps(stand_ins[name]), "CONTRACT_HOOKS": str(HERE / "hooks.py"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        settings = (HERE / "schemathesis.toml").read_text()
-        for parameter, values in known.items():
-            settings += f"\n[dictionaries.{parameter}]\nvalues = {json.dumps(values)}\n"
-            settings += f'[parameters."path.{parameter}"]\ndictionary = "{parameter}"\nprobability = 0.5\n'
-        (Path(scratch) / "schemathesis.toml").write_text(settings)
+        (Path(scratch) / "schemathesis.toml").write_text((HERE / "schemathesis.toml").read_text() + settings(known))
         command = [program, "--config-file", "schemathesis.toml", "run", f"{server.base}/api/v3/schema/?format=json",
                    "--url", f"{server.base}/api/v3", "--mode", mode, "--max-time", str(seconds), "--seed", str(number),
                    "--report-json-path", report]

@@ -441,6 +441,43 @@ def fam_tokens(R, F):
             R.raw("DELETE", p + o["identifier"] + "/")
 
 
+def fam_password_expiry(R, F):
+    p, c, t = API + "/policies/password_expiry/", R.call, R.tag
+    n = [0]
+    def valid(**kw):
+        n[0] += 1
+        return {"name": f"{t} pe {n[0]}", "execution_logging": False, "days": 30, "deny_only": False, **kw}
+    make, dele = mk(R, "/policies/password_expiry/", valid, "/policies/password_expiry/{pk}/")
+    r = c("create.minimal", "POST", p, body={"name": f"{t} pe min", "days": 1})
+    c("create.duplicate", "POST", p, body={"name": f"{t} pe min", "days": 1})
+    c("create.full", "POST", p, body=valid(name=f"{t} pe full", execution_logging=True, deny_only=True))
+    for nm, v in [("zero", 0), ("neg", -5), ("max32", 2147483647), ("over32", 2147483648), ("min32", -2147483648), ("under32", -2147483649), ("strnum", "12"), ("strbad", "x"), ("float", 1.5), ("float0", 2.0), ("strfloat", "2.0"), ("bool", True), ("exp", "1e3"), ("longstr", "1" * 1001)]:
+        rr = c(f"create.days.{nm}", "POST", p, body=valid(days=v))
+        if rr is not None and rr.status_code == 201:
+            dele(rr.json())
+    R.create_faults(p, valid, ["name", "execution_logging", "days", "deny_only"], dele)
+    R.body_battery("create", "POST", p)
+    R.auth_battery("create", "POST", p, body=valid(name=f"{t} pe auth"))
+    R.list_battery(p, "name", [f"name={t}%20pe%20min", "days=1", "days=x", "deny_only=true", "deny_only=x", "execution_logging=false", "created=2020-01-01T00:00:00Z", "last_updated=x", "policy_uuid=" + ZERO, "policy_uuid=bad", f"search={t}", "ordering=days", "policy_ptr=" + ZERO])
+    if r is not None and r.status_code == 201:
+        u = f"{p}{r.json()['pk']}/"
+        R.detail_battery(u, p + ZERO + "/", p + "not-a-uuid/")
+        for nm, b in [("ok", {"name": f"{t} pe min", "days": 5}), ("missing_days", {"name": f"{t} pe min"}), ("missing_name", {"days": 3}), ("dup", {"name": f"{t} pe full", "days": 3})]:
+            c(f"put.{nm}", "PUT", u, body=b)
+        for nm, b in [("empty", {}), ("days", {"days": 9}), ("deny", {"deny_only": True}), ("component", {"component": "x"}), ("bound_to", {"bound_to": 4}), ("name_null", {"name": None})]:
+            c(f"patch.{nm}", "PATCH", u, body=b)
+        for m in ["PUT", "PATCH"]:
+            R.body_battery(m.lower(), m, u)
+            for a in ["none", "wrong", "user", "expired_token"]:
+                c(f"{m.lower()}.auth.{a}", m, u, auth=a, body={"name": "zz", "days": 1})
+            c(f"{m.lower()}.unknown", m, p + ZERO + "/", body={"name": "zz", "days": 1})
+        c("delete.ok", "DELETE", u)
+        c("delete.again", "DELETE", u)
+    R.patch_faults(make, lambda o: f"{p}{o['pk']}/", ["name", "execution_logging", "days", "deny_only"], dele)
+    for o in R.raw("GET", p + "?page_size=100").json().get("results", []):
+        dele(o)
+
+
 def fam_general(R, F):
     c = R.call
     for path in ["/", "/api/", "/api/v3/", "/api/v3/nope/", "/api/v3/core/", "/api/v3/root/config/", "/api/v3/schema/", "/-/health/live/", "/-/health/ready/", "/api/v2/core/tokens/", "/api/v3//core/tokens/", "/application/o/", "/if/flow/nope/"]:
@@ -452,7 +489,7 @@ def fam_general(R, F):
     c("version", "GET", API + "/admin/version/")
 
 
-FAMS = ["general", "tokens"]
+FAMS = ["general", "tokens", "password_expiry"]
 
 
 def main():

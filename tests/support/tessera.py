@@ -1,5 +1,5 @@
 """What the suites outside of Rust share: building the server, starting one on a temporary folder, cached tools."""
-import hashlib, json, os, re, shutil, signal, subprocess, tempfile, time, urllib.request, venv
+import datetime, hashlib, json, os, re, shutil, signal, sqlite3, subprocess, tempfile, time, urllib.request, uuid, venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -119,6 +119,18 @@ class Server:
             ended = process.wait()
         if ended != 0:
             raise Broken(f"the server ended with {ended} on SIGTERM:\n{(self.home / 'stderr').read_text()[-4000:]}")
+
+    def add_scores(self, *scores):
+        """Puts reputation scores, (identifier, ip, score), into the table: only logins make them. Returns their keys."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        later = now + datetime.timedelta(days=1)
+        keys = [uuid.uuid4() for _ in scores]
+        rows = [(key.bytes, identifier, ip, score, now.isoformat(" "), later.isoformat(" "), f"{identifier}\n{ip}\n{score}")
+                for key, (identifier, ip, score) in zip(keys, scores)]
+        with sqlite3.connect(self.home / "data/tessera.db", timeout=10) as db:
+            db.executemany("INSERT INTO reputation_scores (id, identifier, ip, score, updated, expires, search) "
+                           "VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        return [str(key) for key in keys]
 
     def __str__(self):
         return self.base

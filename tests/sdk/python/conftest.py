@@ -20,6 +20,7 @@ class Client:
         self.schema = sdk.SchemaApi(self.raw)
         self.rbac = sdk.RbacApi(self.raw)
         self.events = sdk.EventsApi(self.raw)
+        self.policies = sdk.PoliciesApi(self.raw)
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,8 @@ pub async fn open_to(ctx: &Ctx, generation: u64, targets: &[Target], user: &user
     });
     let deadline = Instant::now() + LIMIT;
     for (target, bindings) in targets.iter().zip(bindings_of(ctx, generation, &ids).await?) {
-        let mut request = Request { user: Some(user.clone()), context: Map::new(), debug: false, testing: false };
+        let mut request =
+            Request { user: Some(user.clone()), context: Map::new(), debug: false, testing: false, log: Vec::new() };
         let decision = Decision { ctx, target, purpose: Purpose::Ask, deadline, generation, remembering };
         open.push(decision.ask(&bindings, &mut request, &mut effects).await?.passing);
     }
@@ -250,7 +251,8 @@ impl Decision<'_> {
         if let Err(Fault::Policy(text)) = &answer {
             effects.events.push(self.event(Action::PolicyException, bound, request).saying(text.clone()));
         }
-        let said = concluded(binding.negate, binding.failure_result, answer);
+        let mut said = concluded(binding.negate, binding.failure_result, answer);
+        said.log.append(&mut request.log);
         if policy.execution_logging {
             let result = json!({"passing": said.passing, "messages": said.messages});
             let event = self.event(Action::PolicyExecution, bound, request).saying("Policy Execution");

@@ -53,7 +53,8 @@ mod tests {
     fn asked(settings: &Value, context: Value) -> (bool, Vec<String>) {
         let settings: EventMatcherSettings = serde_json::from_value(settings.clone()).expect("settings");
         let Value::Object(context) = context else { panic!("an object") };
-        let outcome = evaluate(&settings, &Request { user: None, context, debug: false, testing: false });
+        let outcome =
+            evaluate(&settings, &Request { user: None, context, debug: false, testing: false, log: Vec::new() });
         assert!(outcome.log.is_empty());
         (outcome.passing, outcome.messages)
     }

@@ -33,6 +33,8 @@ pub struct Request {
     pub debug: bool,
     /// An answer is all that is wanted: nothing is changed, recorded or remembered.
     pub testing: bool,
+    /// What was logged on the way to a [`Fault`], which has no room for it.
+    pub log: Vec<LogLine>,
 }
 
 impl std::fmt::Debug for Request {

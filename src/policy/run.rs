@@ -160,7 +160,10 @@ pub async fn test(ctx: &Ctx, policy: &Model, request: &mut Request) -> Result<Ou
     let question = Question { name: &policy.name, settings: &settings };
     let asked = tokio::time::timeout(ALONE, run(ctx, question, request, ALONE)).await;
     Ok(match asked {
-        Ok(answer) => answer?.unwrap_or_else(|fault| Outcome::failed(fault.to_string())),
+        Ok(answer) => answer?.unwrap_or_else(|fault| Outcome {
+            log: std::mem::take(&mut request.log),
+            ..Outcome::failed(fault.to_string())
+        }),
         Err(_) => Outcome::failed(super::engine::timed_out(ALONE)),
     })
 }

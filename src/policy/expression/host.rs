@@ -243,13 +243,13 @@ impl<'r> PolicyHost<'r> {
     }
 
     async fn call_policy(&mut self, call: Call) -> Result<Value, Unanswered> {
-        let mut request = Request { context: call.context.clone(), ..self.request.clone() };
+        let mut request = Request { context: call.context.clone(), log: Vec::new(), ..self.request.clone() };
         let answer = self.policies.call(self.ctx, &call.name, &mut request).await;
         let Outcome { passing, messages, log } = match answer {
             Ok(Some(outcome)) => outcome,
             Ok(None) => return Err(Raised::value(format!("Policy '{}' not found.", call.name)).into()),
             // The policy that is called fails with its text; the one that calls goes on.
-            Err(Fault::Policy(text)) => Outcome::failed(text),
+            Err(Fault::Policy(text)) => Outcome { log: std::mem::take(&mut request.log), ..Outcome::failed(text) },
             Err(fault @ Fault::Other(_)) => {
                 self.fault = Some(fault);
                 return Err(Raised::value("The policy could not be asked.").into());

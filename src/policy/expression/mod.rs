@@ -75,14 +75,16 @@ pub async fn evaluate(
     let ended = DEPTH.scope(depth + 1, ctx.app.expressions.run(run, &mut host)).await;
     let (fault, mut log) = host.finish();
     // What the server could not answer must not become an answer of the expression's.
-    if let Some(fault) = fault {
-        return Err(fault);
+    let answer = match (fault, ended) {
+        (Some(fault), _) => Err(fault),
+        (None, Ok(done)) => outcome(ctx, policy_name, source, request, done, &mut log),
+        (None, Err(failure @ Failure::Unavailable)) => Err(Fault::Other(failure.to_string())),
+        (None, Err(failure)) => Err(Fault::Policy(failure.to_string())),
+    };
+    if answer.is_err() {
+        request.log.append(&mut log);
     }
-    let done = ended.map_err(|failure| match failure {
-        Failure::Unavailable => Fault::Other(failure.to_string()),
-        _ => Fault::Policy(failure.to_string()),
-    })?;
-    outcome(ctx, policy_name, source, request, done, &mut log)
+    answer
 }
 
 fn outcome(

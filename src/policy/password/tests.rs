@@ -45,7 +45,7 @@ async fn ask_for(
 ) -> Result<Outcome, Fault> {
     let settings: PasswordSettings = serde_json::from_value(settings.clone()).expect("settings");
     let context = context.as_object().cloned().unwrap_or_default();
-    let request = Request { user, context, debug: false, testing: true };
+    let request = Request { user, context, debug: false, testing: true, log: Vec::new() };
     let around = Surroundings { now: DateTime::UNIX_EPOCH, brand_title: "authentik", breaches };
     evaluate(&settings, &request, around).await
 }

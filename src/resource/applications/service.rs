@@ -298,7 +298,7 @@ pub async fn check_access(ctx: &Ctx, slug: &str, for_user: Option<&str>) -> Resu
         Err(_) => None,
     };
     let user = account.ok_or_else(no_such_user)?;
-    let mut request = Request { user: Some(user), context: Map::new(), debug: false, testing: false };
+    let mut request = Request { user: Some(user), context: Map::new(), debug: false, testing: false, log: Vec::new() };
     let mut outcome = engine::decide(ctx, &target(&row), &mut request, Purpose::Ask).await?;
     if !superuser {
         outcome = Outcome { passing: outcome.passing, ..Outcome::default() };

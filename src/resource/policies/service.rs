@@ -148,7 +148,13 @@ pub async fn test(ctx: &Ctx, id: Uuid, user: i32, context: Option<Map<String, Va
     if !ctx.principal.holds_on(code::VIEW_USER, &user.to_string()) {
         return Err(Error::Unexplained);
     }
-    let mut request = Request { user: Some(account), context: context.unwrap_or_default(), debug: true, testing: true };
+    let mut request = Request {
+        user: Some(account),
+        context: context.unwrap_or_default(),
+        debug: true,
+        testing: true,
+        log: Vec::new(),
+    };
     policy::test(ctx, &policy, &mut request).await
 }
 

@@ -59,7 +59,7 @@ async fn decided(server: &Server, target: &str, user: Option<i64>, purpose: Purp
         }
         None => None,
     };
-    let mut request = Request { user, context: Map::new(), debug: false, testing: false };
+    let mut request = Request { user, context: Map::new(), debug: false, testing: false, log: Vec::new() };
     decide(&ctx, &target, &mut request, purpose).await.expect("decided")
 }
 

@@ -48,7 +48,7 @@ async fn decided(server: &Server, target: &str, user: i64, context: Value) -> bo
     let target = Target { id, mode: Mode::Any, subject };
     let user = users::store::by_id(ctx.app.db.read(), i32::try_from(user).expect("small")).await.expect("answered");
     let Value::Object(context) = context else { panic!("no object") };
-    let mut request = Request { user, context, debug: false, testing: false };
+    let mut request = Request { user, context, debug: false, testing: false, log: Vec::new() };
     decide(&ctx, &target, &mut request, Purpose::Ask).await.expect("decided").passing
 }
 

@@ -64,7 +64,7 @@ pub async fn about(server: &Server, user: Option<i64>, context: Value) -> Reques
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    Request { user, context, debug: true, testing: true }
+    Request { user, context, debug: true, testing: true, log: Vec::new() }
 }
 
 /// Asks an expression about nobody.

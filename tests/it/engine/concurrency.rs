@@ -58,7 +58,6 @@ async fn meanwhile(server: &Server, query: &str, done: impl AsyncFnOnce()) -> (u
     let (client, path) = (server.admin(), format!("/core/applications/app/check_access/{query}"));
     let asked = tokio::spawn(async move { client.get(&path).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(!asked.is_finished(), "it was to take two seconds");
     done().await;
     let answer = asked.await.expect("answered");
     (answer.status, answer.text())

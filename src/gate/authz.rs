@@ -131,7 +131,7 @@ async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
         "policies_expression" => policy(ctx, Kind::Expression, key).await,
         "policies_password" => policy(ctx, Kind::Password, key).await,
         "policies_reputation" => policy(ctx, Kind::Reputation, key).await,
-        "policy_bindings" => bindings::service::view(ctx, uuid(key)?).await.map(drop),
+        "policy_bindings" => bindings::service::require(ctx, uuid(key)?).await,
         "reputation_scores" => reputation::service::view(ctx, uuid(key)?).await.map(drop),
         "applications" => applications::service::require(ctx, key).await,
         "events" => events::service::view(ctx, uuid(key)?).await.map(drop),

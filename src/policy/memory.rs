@@ -1,8 +1,7 @@
 //! What is remembered of decisions, for a generation (see [`crate::db`]): whatever changes a policy, a
 //! binding, a group or an account ends it, here at once and in other processes within half a second.
 
-use super::engine::Said;
-use super::run::Settings;
+use super::{engine::Said, run::Settings};
 use crate::resource::bindings;
 use chrono::{DateTime, TimeDelta, Utc};
 use quick_cache::{Weighter, sync::Cache};

@@ -23,7 +23,7 @@ use crate::{
         users::{self, view::UserView},
     },
 };
-use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, IntoActiveModel as _, QueryFilter as _};
+use sea_orm::{ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, IntoActiveModel as _, QueryFilter as _};
 use serde_json::{Map, json};
 
 /// What a write says about an application; what is absent stays, or is the default.
@@ -66,15 +66,18 @@ fn viewed(row: ApplicationRow, user: Option<&UserView>) -> ApplicationView {
     ApplicationView { application, mode: engine_mode, launch_url }
 }
 
-/// The caller's own account, for filling in launch URLs.
-async fn myself(ctx: &Ctx) -> Result<Option<UserView>> {
-    let Some(account) = ctx.principal.account() else { return Ok(None) };
-    Ok(users::store::views(ctx.app.db.read(), &[account.id]).await?.pop())
+/// The caller's own account, where one of these has a launch URL to be filled in with it.
+async fn filler(db: &impl ConnectionTrait, ctx: &Ctx, rows: &[ApplicationRow]) -> Result<Option<UserView>> {
+    let wanted = rows.iter().any(|row| row.application.meta_launch_url.contains('%'));
+    match ctx.principal.account().filter(|_| wanted) {
+        Some(account) => Ok(users::store::views(db, &[account.id]).await?.pop()),
+        None => Ok(None),
+    }
 }
 
-/// Only asked for when there is something to fill in.
-async fn shown(ctx: &Ctx, row: ApplicationRow) -> Result<ApplicationView> {
-    let user = if row.application.meta_launch_url.contains('%') { myself(ctx).await? } else { None };
+/// Within a transaction ask before it commits: afterwards a failure could no longer be answered truly.
+async fn shown(db: &impl ConnectionTrait, ctx: &Ctx, row: ApplicationRow) -> Result<ApplicationView> {
+    let user = filler(db, ctx, std::slice::from_ref(&row)).await?;
     Ok(viewed(row, user.as_ref()))
 }
 
@@ -100,7 +103,6 @@ pub async fn list(
     let db = ctx.app.db.read();
     // Before anything is read that a decision depends on.
     let generation = ctx.app.generation.current();
-    let myself = myself(ctx).await?;
     let mut rows = store::all(db, request, filter).await?;
     if !(listing.superuser_full_list && ctx.principal.is_superuser()) {
         let user = seen_as(ctx, listing.for_user).await?;
@@ -108,7 +110,8 @@ pub async fn list(
         let mut open = engine::open_to(ctx, generation, &targets, &user).await?.into_iter();
         rows.retain(|_| open.next().unwrap_or(false));
     }
-    let mut views: Vec<ApplicationView> = rows.into_iter().map(|row| viewed(row, myself.as_ref())).collect();
+    let caller = filler(db, ctx, &rows).await?;
+    let mut views: Vec<ApplicationView> = rows.into_iter().map(|row| viewed(row, caller.as_ref())).collect();
     if listing.only_with_launch_url {
         views.retain(|view| view.launch_url.is_some());
     }
@@ -136,7 +139,8 @@ pub fn no_such_user() -> Error {
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn view(ctx: &Ctx, slug: &str) -> Result<ApplicationView> {
-    shown(ctx, store::view(ctx.app.db.read(), &ctx.principal, slug).await?).await
+    let db = ctx.app.db.read();
+    shown(db, ctx, store::view(db, &ctx.principal, slug).await?).await
 }
 
 /// The key under which permissions on an application are held, whoever asks.
@@ -191,8 +195,9 @@ pub async fn create(ctx: &Ctx, draft: Draft) -> Result<ApplicationView> {
         "meta_publisher": application.meta_publisher, "open_in_new_tab": application.open_in_new_tab,
     });
     audit::record(&tx, ctx, Event::created(&subject(&application), &fields));
+    let view = shown(tx.conn(), ctx, ApplicationRow { application, engine_mode: mode }).await?;
     tx.commit().await?;
-    shown(ctx, ApplicationRow { application, engine_mode: mode }).await
+    Ok(view)
 }
 
 /// All of a row, with its search text.
@@ -234,9 +239,10 @@ pub async fn update(ctx: &Ctx, slug: &str, draft: Draft) -> Result<ApplicationVi
     }
     audit::record(&tx, ctx, Event::updated(&subject(&application)));
     let row = store::view(tx.conn(), &ctx.principal, &application.slug).await?;
+    let view = shown(tx.conn(), ctx, row).await?;
     tx.touch();
     tx.commit().await?;
-    shown(ctx, row).await
+    Ok(view)
 }
 
 /// Removes an application with its bindings.

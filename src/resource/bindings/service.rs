@@ -70,7 +70,7 @@ async fn check_filter(db: &impl ConnectionTrait, filter: &BindingFilter) -> Resu
         errors.add("policy", Problem::NoSuchChoice);
     }
     if let Some(id) = filter.target
-        && !store::target_exists(db, id).await?
+        && store::existing_targets(db, &[id]).await?.is_empty()
     {
         errors.add("target", Problem::NoSuchChoice);
     }
@@ -87,6 +87,14 @@ pub async fn view(ctx: &Ctx, id: Uuid) -> Result<BindingView> {
     let db = ctx.app.db.read();
     let binding = store::find(db, &ctx.principal, id).await?;
     one(db, &ctx.principal, binding).await
+}
+
+/// Whether there is such a binding for the caller.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn require(ctx: &Ctx, id: Uuid) -> Result<()> {
+    store::find(ctx.app.db.read(), &ctx.principal, id).await.map(drop)
 }
 
 async fn one(db: &impl ConnectionTrait, principal: &Principal, binding: Model) -> Result<BindingView> {
@@ -188,7 +196,7 @@ async fn check_references(tx: &Tx, draft: &Draft) -> Result<()> {
         errors.add("user", Problem::UnknownKey(id.to_string()));
     }
     if let Some(id) = draft.target
-        && !store::target_exists(db, id).await?
+        && store::existing_targets(db, &[id]).await?.is_empty()
     {
         errors.add("target", Problem::UnknownKey(id.to_string()));
     }

@@ -106,14 +106,6 @@ pub async fn find_for_update(db: &impl ConnectionTrait, principal: &Principal, i
     visible(principal).filter(Column::Id.eq(id)).lock(LockType::NoKeyUpdate).one(db).await?.ok_or(Error::NotFound)
 }
 
-/// Whether something can have bindings under this key.
-///
-/// # Errors
-/// When the database is away.
-pub async fn target_exists(db: &impl ConnectionTrait, id: Uuid) -> Result<bool> {
-    Ok(target::Entity::find_by_id(id).one(db).await?.is_some())
-}
-
 /// Which of these can have bindings.
 ///
 /// # Errors
@@ -156,7 +148,6 @@ pub struct Bound {
     pub binding: Model,
     #[sea_orm(nested)]
     pub policy: Option<Policy>,
-    pub engine_mode: target::Mode,
 }
 
 /// A policy, under names of its own beside a binding.
@@ -184,16 +175,11 @@ pub async fn enabled(db: &impl ConnectionTrait, targets: &[Uuid]) -> Result<Vec<
     for some in targets.chunks(MANY) {
         let select = Entity::find()
             .join(JoinType::LeftJoin, Entity::belongs_to(policies::Entity).from(Column::PolicyId).to(P::Id).into())
-            .join(
-                JoinType::InnerJoin,
-                Entity::belongs_to(target::Entity).from(Column::TargetId).to(target::Column::Id).into(),
-            )
             .column_as(P::Id, "p_id")
             .column_as(P::Name, "p_name")
             .column_as(P::Kind, "p_kind")
             .column_as(P::ExecutionLogging, "p_execution_logging")
             .column_as(P::Settings, "p_settings")
-            .column(target::Column::EngineMode)
             .filter(Column::TargetId.is_in(some.iter().copied()))
             .filter(Column::Enabled.eq(true))
             .order_by_asc(Column::Position)

@@ -88,9 +88,13 @@ pub async fn create(ctx: &Ctx, kind: Kind, draft: Draft) -> Result<PolicyView> {
 pub async fn update(ctx: &Ctx, kind: Kind, id: Uuid, draft: Draft) -> Result<PolicyView> {
     let Draft { name, execution_logging, settings } = draft;
     let scope = Scope::Of(kind);
-    let before = store::view(ctx.app.db.read(), &ctx.principal, scope, id).await?;
+    // What is wrong with an expression is told with the name it has so far.
+    let called = match kind {
+        Kind::Expression => store::view(ctx.app.db.read(), &ctx.principal, scope, id).await?.policy.name,
+        _ => String::new(),
+    };
     // Outside the transaction: a worker reads the expression.
-    check(ctx, kind, &settings, &before.policy.name).await?;
+    check(ctx, kind, &settings, &called).await?;
     let mut tx = ctx.begin().await?;
     let policy = store::find_for_update(tx.conn(), &ctx.principal, scope, id).await?;
     let name = name.unwrap_or_else(|| policy.name.clone());

@@ -62,6 +62,10 @@ test-postgres *arguments:
 sdk *arguments:
     python3 tests/sdk/run.py {{arguments}}
 
+# Recovery e-mails through mail servers of several kinds (needs openssl)
+mail *arguments:
+    python3 tests/mail/run.py {{arguments}}
+
 # The recorded exchanges of a real authentik against the server
 exchange *arguments:
     python3 tests/exchange/run.py {{arguments}}

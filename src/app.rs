@@ -8,6 +8,7 @@ use crate::{
     db::Database,
     error::Result,
     expression,
+    mail::Mailer,
     metrics::Metrics,
     policy::{memory::Memory, password::hibp::Hibp},
     resource::{settings::Settings, tokens::usage::Noted},
@@ -100,6 +101,8 @@ pub struct App {
     pub decisions: Memory,
     /// Who knows which passwords are known; `None` when nobody is to be asked.
     pub breaches: Option<Hibp>,
+    /// Sends e-mail.
+    pub mail: Mailer,
     /// Runs expressions.
     pub expressions: expression::Pool,
     settings: Remembered<Settings>,
@@ -142,6 +145,7 @@ impl App {
             sweep: tokio::sync::Notify::new(),
             decisions: Memory::default(),
             breaches: None,
+            mail: Mailer::default(),
             expressions,
             settings: Remembered::default(),
             superuser_groups: Remembered::default(),

@@ -11,7 +11,7 @@ use crate::{
     ctx::{Clock, Ctx, Entropy},
     db::{Database, Tx},
     error::Error,
-    installation, migration,
+    installation, mail, migration,
     policy::password::hibp::Hibp,
     resource::{
         grants::{self, catalogue, store::Holder},
@@ -61,6 +61,8 @@ pub enum StartError {
     OtherKey,
     #[error("TESSERA_HIBP_URL cannot be used: {0}")]
     BadHibpUrl(#[from] crate::outbound::BadEndpoint),
+    #[error("{0}")]
+    BadMail(#[from] mail::BadSettings),
     #[error(
         "TESSERA_BOOTSTRAP_TOKEN looks like a generated key with a wrong checksum: copy it again, or take another text"
     )]
@@ -139,6 +141,7 @@ async fn assemble(
     };
     let mut app = App::new(config, db, clock, entropy, keyring, install_id);
     app.breaches = breaches(&app.config)?;
+    app.mail = mail::Mailer::new(&app.config)?;
     let app = Arc::new(app);
     let tx = app.db.write().begin().await.map_err(Error::from)?;
     audit::chain::begin(&tx, &app.keyring, !first).await?;

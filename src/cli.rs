@@ -10,6 +10,7 @@ use crate::{
     bootstrap::{self, FirstStart, StartError},
     config::{Config, FILE},
     ctx::{Ctx, SystemClock, SystemEntropy},
+    mail,
     migration::{self, State},
     secret::keyring::hex,
     server, telemetry,
@@ -270,6 +271,8 @@ async fn healthcheck(config: &Config) -> Result<(), Failure> {
 async fn doctor(config: &Config) -> Result<(), Failure> {
     say(&format!("configuration  fine ({FILE} and TESSERA_*)"))?;
     bootstrap::check_key_place(config)?;
+    let configured = mail::Mailer::new(config).map_err(StartError::from)?.is_configured();
+    say(if configured { "e-mail         configured" } else { "e-mail         not configured" })?;
     // Opening the database would make it, and whoever only asks wants nothing made.
     if let Some(file) = bootstrap::database_file(config).filter(|file| !file.exists()) {
         return say(&format!("database       {} is missing; the first start makes it", file.display()));

@@ -31,6 +31,18 @@ pub enum OnFailure {
     Fail,
 }
 
+/// How the connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Not at all.
+    None,
+    /// After a start in clear; a server that does not offer it gets no mail.
+    StartTls,
+    /// From the first byte.
+    Tls,
+}
+
 /// Settings of the process. `Debug` hides what is secret.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -59,7 +71,7 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Longest time for a request's headers, and again for its body, in seconds.
     pub request_timeout: u64,
-    /// Longest time that requests in flight get when the server stops, in seconds.
+    /// Longest time that requests in flight get when the server stops, and after them mails that wait, in seconds.
     pub drain_timeout: u64,
     /// Anonymous requests per second and address.
     pub anonymous_rate: u32,
@@ -71,6 +83,21 @@ pub struct Config {
     pub hibp_timeout: u64,
     /// What a look-up that failed means.
     pub hibp_on_failure: OnFailure,
+    /// The mail server; `None` sends no mail.
+    pub smtp_host: Option<String>,
+    pub smtp_port: u16,
+    pub smtp_tls: SmtpTls,
+    /// Who signs in there; goes with `smtp_password`.
+    pub smtp_username: Option<String>,
+    pub smtp_password: Option<String>,
+    /// The sender of our mails: a mailbox, such as `Tessera <no-reply@example.org>`.
+    pub smtp_from: Option<String>,
+    /// Longest time of one try to hand a mail to the server, in seconds.
+    pub smtp_timeout: u64,
+    /// Authorities beside those of the machine that mail servers' certificates are checked against, as PEM.
+    pub smtp_ca_file: Option<PathBuf>,
+    /// The address people use, for links in mails; see [`Config::external_url()`].
+    pub external_url: Option<String>,
     /// Expressions that run at once, each in a process of its own.
     pub expression_workers: usize,
     /// Most memory of an expression, in MiB.
@@ -107,6 +134,15 @@ impl Default for Config {
             hibp_url: None,
             hibp_timeout: 3,
             hibp_on_failure: OnFailure::Fail,
+            smtp_host: None,
+            smtp_port: 25,
+            smtp_tls: SmtpTls::StartTls,
+            smtp_username: None,
+            smtp_password: None,
+            smtp_from: None,
+            smtp_timeout: 10,
+            smtp_ca_file: None,
+            external_url: None,
             expression_workers: 2,
             expression_memory: 32,
             expression_timeout: 5,
@@ -148,6 +184,16 @@ fn readable(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Has
     Ok(text)
 }
 
+/// Whether paths can be appended to this address.
+fn is_base(address: &str) -> bool {
+    let Some(rest) = ["https://", "http://"].iter().find_map(|scheme| address.strip_prefix(scheme)) else {
+        return false;
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    let bare = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | '?' | '#' | '"' | '<' | '>' | '\\');
+    !host.is_empty() && !host.starts_with(':') && rest.chars().all(bare)
+}
+
 impl Config {
     /// Reads the file and the environment.
     ///
@@ -176,7 +222,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Numbers that would be of their type and yet of no use.
+    /// Values that would be of their type and yet of no use.
     fn check(&self) -> Result<(), ConfigError> {
         let workers = u64::try_from(self.expression_workers).unwrap_or(u64::MAX);
         let memory = u64::try_from(self.expression_memory).unwrap_or(u64::MAX);
@@ -185,13 +231,42 @@ impl Config {
             ("expression_memory", memory, 8..=1024),
             ("expression_timeout", self.expression_timeout, 1..=60),
             ("hibp_timeout", self.hibp_timeout, 1..=30),
+            ("smtp_port", self.smtp_port.into(), 1..=65535),
+            ("smtp_timeout", self.smtp_timeout, 1..=60),
         ] {
             if !bounds.contains(&value) {
                 let (least, most) = bounds.into_inner();
                 return Err(ConfigError::Message(format!("{name} must be from {least} to {most}")));
             }
         }
+        self.check_mail()
+    }
+
+    /// Settings of the mail server that only make sense together, and the address in its mails.
+    fn check_mail(&self) -> Result<(), ConfigError> {
+        let missing = match self {
+            Self { smtp_host: Some(_), smtp_from: None, .. } => Some(("smtp_host", "FROM")),
+            Self { smtp_host: None, smtp_from: Some(_), .. } => Some(("smtp_from", "HOST")),
+            Self { smtp_username: Some(_), smtp_password: None, .. } => Some(("smtp_username", "PASSWORD")),
+            Self { smtp_username: None, smtp_password: Some(_), .. } => Some(("smtp_password", "USERNAME")),
+            Self { smtp_host: None, smtp_username: Some(_), .. } => Some(("smtp_username", "HOST")),
+            _ => None,
+        };
+        if let Some((given, other)) = missing {
+            return Err(ConfigError::Message(format!("{given} is of no use alone: set TESSERA_SMTP_{other} too")));
+        }
+        if self.external_url.as_deref().is_some_and(|address| !is_base(address)) {
+            return Err(ConfigError::Message(
+                "external_url must be an http:// or https:// address without a user, a query and a fragment".to_owned(),
+            ));
+        }
         Ok(())
+    }
+
+    /// The address people use, without a slash at its end; `None` means the host that a request names.
+    #[must_use]
+    pub fn external_url(&self) -> Option<&str> {
+        self.external_url.as_deref().map(|address| address.trim_end_matches('/'))
     }
 
     /// The address of the database.
@@ -261,6 +336,39 @@ mod tests {
         let mut name = OsString::from("TESSERA_");
         name.push(bad());
         assert!(read(name, "x".into()).is_err());
+    }
+
+    #[test]
+    fn half_a_mail_server_is_none() {
+        for (toml, missing) in [
+            ("smtp_host = \"mail.example.org\"", "TESSERA_SMTP_FROM"),
+            ("smtp_from = \"a@example.org\"", "TESSERA_SMTP_HOST"),
+            ("smtp_username = \"a\"", "TESSERA_SMTP_PASSWORD"),
+            ("smtp_password = \"a\"", "TESSERA_SMTP_USERNAME"),
+            ("smtp_username = \"a\"\nsmtp_password = \"hush\"", "TESSERA_SMTP_HOST"),
+        ] {
+            let refused = load(toml, &[]).expect_err(toml).to_string();
+            assert!(refused.contains(missing) && !refused.contains("hush"), "{refused}");
+        }
+        for toml in ["smtp_port = 0", "smtp_timeout = 0", "smtp_timeout = 61"] {
+            assert!(load(toml, &[]).expect_err(toml).to_string().contains("must be from"));
+        }
+        let whole = [("TESSERA_SMTP_HOST", "mail.example.org"), ("TESSERA_SMTP_FROM", "a@example.org")];
+        let config = load("smtp_tls = \"tls\"", &whole).expect("loads");
+        assert_eq!((config.smtp_tls, config.smtp_port), (SmtpTls::Tls, 25));
+        assert_eq!(load("", &[("TESSERA_SMTP_TLS", "starttls")]).expect("loads").smtp_tls, SmtpTls::StartTls);
+        assert!(load("smtp_tls = \"maybe\"", &[]).is_err());
+    }
+
+    #[test]
+    fn the_external_address_is_one() {
+        let read = |address: &str| load("", &[("TESSERA_EXTERNAL_URL", address)]);
+        for bad in ["id.example.org", "ftp://a", "https://", "https://:1", "https://u@a", "https://a/?b", "https://a#b"]
+        {
+            assert!(read(bad).expect_err(bad).to_string().contains("external_url"), "{bad}");
+        }
+        let config = read("https://id.example.org:8443/sso/").expect("loads");
+        assert_eq!(config.external_url(), Some("https://id.example.org:8443/sso"));
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub enum Error {
     /// Too many requests.
     #[error("too many requests; try again in {seconds} seconds")]
     Throttled { seconds: u32 },
-    /// The database is away, full or too busy; trying again may help.
-    #[error("the database is not available")]
+    /// The database, or something else that is needed, is away, full or too busy; trying again may help.
+    #[error("something that is needed is not available")]
     Unavailable(#[source] Source),
     #[error("something unexpected happened")]
     Internal(#[source] Source),

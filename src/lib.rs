@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Leaves that any layer may use: [`app`], [`ctx`], [`db`], [`error`], [`access`], [`audit`],
-//! [`expression`], [`secret`], [`list`], [`metrics`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
+//! [`expression`], [`secret`], [`list`], [`mail`], [`metrics`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
 //! resources and the command line name HTTP or the generated crate; a test reads the `use` lines.
 //!
 //! ## The walk of `POST /api/v3/core/tokens/`
@@ -38,6 +38,7 @@ pub mod gate;
 pub mod installation;
 pub mod jobs;
 pub mod list;
+pub mod mail;
 pub mod metrics;
 pub mod migration;
 pub mod outbound;

@@ -1,4 +1,5 @@
 //! Asking other servers: one HTTP/1.1 request on a connection of its own, with bounds on time and size.
+//! Also whom this machine trusts, which holds for mail servers too.
 //!
 //! Meant for what is asked rarely, so there is no pool. Redirects are not followed and proxies are not
 //! looked for: the operator names the server that is asked.
@@ -16,7 +17,11 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName},
+    },
 };
 
 /// An address that nobody can be asked at.
@@ -79,7 +84,7 @@ impl Endpoint {
     /// # Errors
     /// See [`BadEndpoint`].
     pub fn new(address: &str) -> Result<Self, BadEndpoint> {
-        Self::trusting(address, authorities)
+        Self::trusting(address, trusted)
     }
 
     fn trusting(address: &str, roots: impl FnOnce() -> RootCertStore) -> Result<Self, BadEndpoint> {
@@ -156,9 +161,22 @@ where
 }
 
 /// Whom this machine trusts; what cannot be read is left out.
-fn authorities() -> RootCertStore {
+#[must_use]
+pub fn authorities() -> Vec<CertificateDer<'static>> {
+    let mut certificates = rustls_native_certs::load_native_certs().certs;
+    certificates.retain(is_authority);
+    certificates
+}
+
+/// Whether others' certificates can be checked against this one.
+#[must_use]
+pub fn is_authority(certificate: &CertificateDer<'_>) -> bool {
+    RootCertStore::empty().add(certificate.clone().into_owned()).is_ok()
+}
+
+fn trusted() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(authorities());
     roots
 }
 

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     ctx::{Clock, Entropy},
     gate::Gate,
-    jobs,
+    jobs, mail,
 };
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -16,7 +16,12 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tessera_api_runtime::Response;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_io_timeout::TimeoutStream;
@@ -37,6 +42,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
     jobs: Vec<JoinHandle<()>>,
+    mail: mail::Worker,
 }
 
 /// Opens everything and starts to listen.
@@ -74,13 +80,17 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entro
         tokio::spawn(listen_until(management_listener, limits, stopped, serve_management)),
     ];
     let jobs = jobs::start(&app);
+    let mail = app.mail.start();
     info!(api = %api, management = %management, "listening");
-    Ok(Running { api, management, app, first, stop, listeners, jobs })
+    Ok(Running { api, management, app, first, stop, listeners, jobs, mail })
 }
 
 impl Running {
-    /// Accepts no more, lets requests in flight finish, and closes the database.
+    /// Accepts no more, lets requests in flight finish, sends the e-mails they asked for, and closes the
+    /// database.
     pub async fn stop(self) {
+        let drain = Duration::from_secs(self.app.config.drain_timeout);
+        let began = Instant::now();
         let _ = self.stop.send(true);
         for listener in self.listeners {
             let _ = listener.await;
@@ -90,6 +100,7 @@ impl Running {
             let _ = job.await;
         }
         jobs::usage::last(&self.app).await;
+        self.mail.finish(drain.saturating_sub(began.elapsed())).await;
         self.app.db.clone().close().await;
         info!("stopped");
     }

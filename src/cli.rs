@@ -269,9 +269,9 @@ async fn healthcheck(config: &Config) -> Result<(), Failure> {
 }
 
 async fn doctor(config: &Config) -> Result<(), Failure> {
+    let configured = mail::Mailer::new(config).map_err(StartError::from)?.is_configured();
     say(&format!("configuration  fine ({FILE} and TESSERA_*)"))?;
     bootstrap::check_key_place(config)?;
-    let configured = mail::Mailer::new(config).map_err(StartError::from)?.is_configured();
     say(if configured { "e-mail         configured" } else { "e-mail         not configured" })?;
     // Opening the database would make it, and whoever only asks wants nothing made.
     if let Some(file) = bootstrap::database_file(config).filter(|file| !file.exists()) {

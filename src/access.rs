@@ -23,6 +23,10 @@ pub mod code {
     pub const VIEW_USER_APPLICATIONS: &str = "authentik_core.view_user_applications";
     pub const VIEW_POLICY_CACHE: &str = "authentik_policies.view_policy_cache";
     pub const VIEW_REPUTATION: &str = "authentik_policies_reputation.view_reputation";
+    pub const VIEW_FLOW: &str = "authentik_flows.view_flow";
+    pub const VIEW_STAGE_BINDING: &str = "authentik_flows.view_flowstagebinding";
+    pub const VIEW_FLOW_CACHE: &str = "authentik_flows.view_flow_cache";
+    pub const VIEW_BRAND: &str = "authentik_brands.view_brand";
     pub const SET_TOKEN_KEY: &str = "authentik_core.set_token_key";
     /// What `system_permissions` of one's own account lists.
     pub const SYSTEM: [&str; 10] = [
@@ -96,8 +100,20 @@ pub struct Account {
     pub grants: Grants,
     /// The token whose key was shown.
     pub token: Option<Uuid>,
+    /// The session whose cookie was shown.
+    pub session: Option<Uuid>,
+    /// Who really calls, while he acts as this account.
+    pub original: Option<Original>,
     /// When the credentials end; checked at every use.
     pub expires: Option<DateTime<Utc>>,
+}
+
+/// Somebody who acts as somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    pub id: i32,
+    pub username: String,
+    pub email: String,
 }
 
 /// Who calls.
@@ -220,6 +236,8 @@ mod tests {
             superuser: false,
             grants: held,
             token: None,
+            session: None,
+            original: None,
             expires: None,
         })
     }

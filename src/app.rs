@@ -8,11 +8,12 @@ use crate::{
     db::Database,
     error::Result,
     expression,
+    flow::Attempts,
     mail::Mailer,
     metrics::Metrics,
     policy::{memory::Memory, password::hibp::Hibp},
-    resource::{settings::Settings, tokens::usage::Noted},
-    secret::{Digest, Keyring},
+    resource::{sessions, settings::Settings, tokens::usage::Noted},
+    secret::{Digest, Keyring, hashing::Hashing},
 };
 use std::{
     collections::HashSet,
@@ -95,12 +96,18 @@ pub struct App {
     pub metrics: Metrics,
     /// Use of tokens that is not written yet.
     pub usage: Noted,
+    /// Use of sessions that is not written yet.
+    pub session_usage: sessions::usage::Noted,
     /// Asks the sweep to run before its time.
     pub sweep: tokio::sync::Notify,
     /// What policies have said lately.
     pub decisions: Memory,
     /// Who knows which passwords are known; `None` when nobody is to be asked.
     pub breaches: Option<Hibp>,
+    /// Passwords that wait to be looked at.
+    pub attempts: Attempts,
+    /// Hashes passwords.
+    pub hashing: Hashing,
     /// Sends e-mail.
     pub mail: Mailer,
     /// Runs expressions.
@@ -142,9 +149,12 @@ impl App {
             principals: quick_cache::sync::Cache::new(PRINCIPALS),
             metrics: Metrics::default(),
             usage: Noted::default(),
+            session_usage: sessions::usage::Noted::default(),
             sweep: tokio::sync::Notify::new(),
             decisions: Memory::default(),
             breaches: None,
+            attempts: Attempts::default(),
+            hashing: Hashing::default(),
             mail: Mailer::default(),
             expressions,
             settings: Remembered::default(),

@@ -11,7 +11,7 @@ use crate::{
     ctx::{Clock, Ctx, Entropy},
     db::{Database, Tx},
     error::Error,
-    installation, mail, migration,
+    flow, installation, mail, migration,
     policy::password::hibp::Hibp,
     resource::{
         grants::{self, catalogue, store::Holder},
@@ -147,6 +147,13 @@ async fn assemble(
     audit::chain::begin(&tx, &app.keyring, !first).await?;
     tx.commit().await.map_err(Error::from)?;
     let made = if first { Some(install(&app).await?) } else { None };
+    if !first {
+        // A database of an older version has none of the flows yet.
+        let ctx = Ctx::new(Arc::clone(&app), Arc::new(Principal::System), None);
+        let mut tx = ctx.begin().await?;
+        flow::defaults::install(&ctx, &mut tx).await?;
+        tx.commit().await?;
+    }
     Ok((app, made))
 }
 
@@ -266,12 +273,14 @@ async fn install(app: &Arc<App>) -> Result<FirstStart, StartError> {
         install_id: Set(app.install_id.clone()),
         key_fingerprint: Set(app.keyring.fingerprint().to_owned()),
         created: Set(ctx.now),
+        defaults: Set(0),
     }
     .insert(tx.conn())
     .await
     .map_err(Error::from)?;
     fresh.into_active_model().reset_all().insert(tx.conn()).await.map_err(Error::from)?;
     let key = people(&ctx, &mut tx, hash, token).await?;
+    flow::defaults::install(&ctx, &mut tx).await?;
     tx.touch();
     tx.commit().await?;
     Ok(FirstStart {

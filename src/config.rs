@@ -263,6 +263,12 @@ impl Config {
         Ok(())
     }
 
+    /// Whether people reach us over TLS, as far as the settings say.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.external_url().is_some_and(|url| url.starts_with("https://"))
+    }
+
     /// The address people use, without a slash at its end; `None` means the host that a request names.
     #[must_use]
     pub fn external_url(&self) -> Option<&str> {

@@ -6,6 +6,7 @@ use crate::{
     app::App,
     db::Tx,
     error::Result,
+    resource::sessions::Slot,
     secret::{Digest, PlainSecret},
 };
 use chrono::{DateTime, SubsecRound as _, Utc};
@@ -94,6 +95,10 @@ pub struct RequestInfo {
     /// The raw query; secrets in it are masked before it is stored.
     pub query: String,
     pub user_agent: String,
+    /// The host the client asked, with its port; empty when it named none.
+    pub host: String,
+    /// Whether the client came over TLS, as far as we know.
+    pub tls: bool,
     /// Whether the client asks for JSON rather than for whatever there is.
     pub accepts_json: bool,
     pub client_ip: Option<std::net::IpAddr>,
@@ -107,6 +112,8 @@ pub struct Ctx {
     pub principal: Arc<Principal>,
     /// What the caller has shown, so that he can be looked at again.
     pub credential: Option<Digest>,
+    /// The session that the request's cookie names, and the cookie of the answer.
+    pub session: Arc<Slot>,
     /// Read once, in whole microseconds (PostgreSQL keeps no more).
     pub now: DateTime<Utc>,
     /// `None` for commands and jobs.
@@ -117,7 +124,7 @@ impl Ctx {
     #[must_use]
     pub fn new(app: Arc<App>, principal: Arc<Principal>, request: Option<RequestInfo>) -> Self {
         let now = app.clock.now().trunc_subsecs(6);
-        Self { app, principal, credential: None, now, request }
+        Self { app, principal, credential: None, session: Arc::default(), now, request }
     }
 
     /// Starts a transaction for writing. Dropped without [`Tx::commit`] it rolls back.
@@ -126,6 +133,26 @@ impl Ctx {
     /// When the database is away or stays busy.
     pub async fn begin(&self) -> Result<Tx> {
         Tx::begin(Arc::clone(&self.app)).await
+    }
+
+    /// Where this server is for whoever asks, without a slash at the end: for addresses that leave it.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        if let Some(url) = self.app.config.external_url() {
+            return url.to_owned();
+        }
+        let (host, tls) = self.request.as_ref().map_or(("", false), |request| (&*request.host, request.tls));
+        let host = if host.is_empty() { "localhost" } else { host };
+        format!("{}://{host}", if tls { "https" } else { "http" })
+    }
+
+    /// The same request in the server's own name, for what the caller has no permission for by himself and a flow
+    /// does for him.
+    #[must_use]
+    pub fn as_system(&self) -> Self {
+        let mut own = Self::new(Arc::clone(&self.app), Arc::new(Principal::System), self.request.clone());
+        own.now = self.now;
+        own
     }
 
     /// A random (version 4) UUID.

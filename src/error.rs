@@ -18,8 +18,14 @@ pub enum Error {
     InvalidCredentials,
     #[error("the authentication scheme is not supported")]
     UnsupportedScheme,
+    /// A request of a session that does not show that it comes from our own pages.
+    #[error("CSRF Failed: {0}")]
+    Csrf(String),
     #[error("the caller lacks a permission")]
     Forbidden,
+    /// A refusal that the contract answers with 401 and nothing else.
+    #[error("the caller may not act as this account")]
+    ImpersonationRefused,
     #[error("there is no such object, or the caller may not see it")]
     NotFound,
     #[error("there is no such page")]

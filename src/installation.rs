@@ -1,7 +1,7 @@
 //! The one row that says which installation a database belongs to, and to which master key.
 
 use crate::error::Result;
-use sea_orm::{ConnectionTrait, entity::prelude::*};
+use sea_orm::{ConnectionTrait, QueryFilter as _, entity::prelude::*, sea_query::Expr};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -14,6 +14,8 @@ pub struct Model {
     pub install_id: String,
     pub key_fingerprint: String,
     pub created: DateTimeUtc,
+    /// Which version of the objects an installation begins with was made; see [`crate::flow::defaults`].
+    pub defaults: i32,
 }
 
 impl ActiveModelBehavior for ActiveModel {}
@@ -24,4 +26,19 @@ impl ActiveModelBehavior for ActiveModel {}
 /// When the database is away.
 pub async fn find(db: &impl ConnectionTrait) -> Result<Option<Model>> {
     Ok(Entity::find_by_id(1).one(db).await?)
+}
+
+/// Notes that version `version` of the objects an installation begins with is made now; `false` when it was
+/// before, by this process or another one.
+///
+/// # Errors
+/// When the database is away.
+pub async fn claim_defaults(db: &impl ConnectionTrait, version: i32) -> Result<bool> {
+    let claimed = Entity::update_many()
+        .col_expr(Column::Defaults, Expr::value(version))
+        .filter(Column::Id.eq(1))
+        .filter(Column::Defaults.lt(version))
+        .exec(db)
+        .await?;
+    Ok(claimed.rows_affected == 1)
 }

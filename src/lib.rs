@@ -34,6 +34,7 @@ pub mod db;
 pub mod dialect;
 pub mod error;
 pub mod expression;
+pub mod flow;
 pub mod gate;
 pub mod installation;
 pub mod jobs;

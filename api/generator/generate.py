@@ -110,8 +110,8 @@ class Prepared:
         if {} in op["security"]:
             op["x-anonymous"] = True
             op["security"] = [s for s in op["security"] if s]
-        # Errors are the dialect's; headers are the gate's.
-        op["responses"] = {code: r for code, r in op["responses"].items() if code.startswith("2")}
+        # Errors are the dialect's; headers are the gate's, but for where a redirect goes.
+        op["responses"] = {code: r for code, r in op["responses"].items() if code[0] in "23"}
         for response in op["responses"].values():
             response.pop("headers", None)
         for parameter in op.get("parameters", []):
@@ -125,6 +125,21 @@ class Prepared:
             if parameter.get("x-check") == "literal-true":
                 parameter["x-kind"] = "LiteralTrue"
             parameter["schema"].pop("default", None)
+
+    def is_opaque(self, schema):
+        return bool(self.resolve(schema).get("x-opaque"))
+
+    def opaque(self, node):
+        """References to schemas marked `x-opaque`, such as unions, become free-form objects."""
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if isinstance(value, dict) and "/schemas/" in value.get("$ref", "") and self.is_opaque(value):
+                    node[key] = {"type": "object"}
+                else:
+                    self.opaque(value)
+        elif isinstance(node, list):
+            for value in node:
+                self.opaque(value)
 
     def run(self):
         d = self.d
@@ -141,10 +156,18 @@ class Prepared:
                 self.operation(path, method, op)
                 self.reachable(op.get("requestBody"), requests)
                 self.reachable(op["responses"], responses)
+                # Such a body comes as it was sent, even when it is no object.
+                if any(self.is_opaque(media["schema"]) for media in op.get("requestBody", {}).get("content", {}).values()):
+                    op["x-opaque-body"] = True
+        # Only now: what a union is made of has been found, and has models of its own.
+        self.opaque(d["paths"])
+        for schema in self.schemas.values():
+            if not schema.get("x-opaque"):
+                self.opaque(schema)
         d["components"] = {k: v for k, v in d["components"].items() if k in ("schemas", "securitySchemes")}
         for name in list(self.schemas):
             schema = self.schemas[name]
-            if name not in requests | responses:
+            if name not in requests | responses or schema.get("x-opaque"):
                 del self.schemas[name]
                 continue
             properties = schema.get("properties")
@@ -152,6 +175,7 @@ class Prepared:
                 continue
             if name in requests:
                 schema["x-request"] = True
+                schema.pop("additionalProperties", None)  # whoever wants more than the properties reads the body as it is
                 for key, prop in properties.items():
                     if "x-absent" in prop:  # clients must send it, and the handler knows what else to do
                         schema["required"].remove(key)

@@ -10,7 +10,11 @@ pub mod store;
 
 pub use entity::{Entity, Model};
 
-use crate::{access::Principal, ctx::Ctx, db::Tx};
+use crate::{
+    access::{Account, Principal},
+    ctx::Ctx,
+    db::Tx,
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -24,6 +28,13 @@ pub enum Action {
     SecretView,
     SecretRotate,
     SystemTaskExecution,
+    Login,
+    LoginFailed,
+    Logout,
+    UserWrite,
+    EmailSent,
+    ImpersonationStarted,
+    ImpersonationEnded,
     PolicyExecution,
     PolicyException,
     /// Whatever an administrator's expression calls it; see [`Event::custom`].
@@ -42,6 +53,13 @@ impl Action {
             Self::SecretView => "secret_view",
             Self::SecretRotate => "secret_rotate",
             Self::SystemTaskExecution => "system_task_execution",
+            Self::Login => "login",
+            Self::LoginFailed => "login_failed",
+            Self::Logout => "logout",
+            Self::UserWrite => "user_write",
+            Self::EmailSent => "email_sent",
+            Self::ImpersonationStarted => "impersonation_started",
+            Self::ImpersonationEnded => "impersonation_ended",
             Self::PolicyExecution => "policy_execution",
             Self::PolicyException => "policy_exception",
             Self::Custom => CUSTOM,
@@ -86,6 +104,8 @@ pub struct Event {
     context: Map<String, Value>,
     /// The account it happened to, where that is not the caller.
     user: Option<Value>,
+    /// Whether it came from the address of the request all the same.
+    from_here: bool,
     /// Name and origin, where they are not ours.
     custom: Option<(String, String)>,
 }
@@ -99,13 +119,13 @@ impl Event {
     pub fn about(action: Action, app: &'static str, key: &str, subject: &Subject) -> Self {
         let mut context = Map::new();
         context.insert(key.to_owned(), subject.to_value());
-        Self { action, app, context, user: None, custom: None }
+        Self { action, app, context, user: None, from_here: false, custom: None }
     }
 
     /// An event about no object.
     #[must_use]
     pub fn plain(action: Action, app: &'static str) -> Self {
-        Self { action, app, context: Map::new(), user: None, custom: None }
+        Self { action, app, context: Map::new(), user: None, from_here: false, custom: None }
     }
 
     /// An event that an expression makes: stored as `custom_<name>`, and as coming from `app`.
@@ -113,7 +133,7 @@ impl Event {
     pub fn custom(name: &str, app: &str, context: Map<String, Value>) -> Self {
         let text = |text: &str| text.replace('\0', "\u{fffd}").chars().take(LONGEST_NAME).collect::<String>();
         let custom = Some((format!("{CUSTOM}{}", text(name)), text(app)));
-        Self { action: Action::Custom, app: "", context, user: None, custom }
+        Self { action: Action::Custom, app: "", context, user: None, from_here: false, custom }
     }
 
     /// An object was made; `fields` is what it was made with.
@@ -160,6 +180,25 @@ impl Event {
         self
     }
 
+    /// Names the account whose doing it is, though the request was not yet, or is no longer, in its name.
+    #[must_use]
+    pub fn by_user(mut self, id: i32, username: &str, email: &str) -> Self {
+        self.from_here = true;
+        self.of_user(id, username, email)
+    }
+
+    /// Names who acts as somebody else from now on, and as whom.
+    #[must_use]
+    pub fn on_behalf_of(mut self, own: &Account, acted: (i32, &str, &str)) -> Self {
+        let (pk, username, email) = acted;
+        self.from_here = true;
+        self.user = Some(json!({
+            "pk": own.id, "username": own.username, "email": own.email,
+            "on_behalf_of": {"pk": pk, "username": username, "email": email},
+        }));
+        self
+    }
+
     /// Names the account it happened to instead of the caller, without an address
     /// (contract: authentik-core §7.2).
     #[must_use]
@@ -176,14 +215,12 @@ const NO_ADDRESS: &str = "255.255.255.255";
 /// transaction commits.
 pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
     // Whose it is not, their address would be the caller's.
-    let address = ctx.request.as_ref().filter(|_| event.user.is_none()).and_then(|r| r.client_ip);
+    let address = ctx.request.as_ref().filter(|_| event.user.is_none() || event.from_here).and_then(|r| r.client_ip);
     let user = event.user.unwrap_or_else(|| caller(&ctx.principal));
     let mut context = redact::clean(Value::Object(event.context));
     redact::shorten(&mut context);
     if let (Some(request), Value::Object(context)) = (&ctx.request, &mut context) {
-        let args: Map<String, Value> = form_urlencoded::parse(request.query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-            .collect();
+        let args = args(&request.path, &request.query);
         context.insert(
             "http_request".to_owned(),
             json!({
@@ -211,6 +248,23 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
     })));
 }
 
+/// The arguments of a request; the executor's are those of the query that it is given inside its own (contract:
+/// authentik-core §7.1), so that a link's key is known by its name there too.
+fn args(path: &str, query: &str) -> Map<String, Value> {
+    let parsed = |query: &str| -> Map<String, Value> {
+        form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+            .collect()
+    };
+    let mut args = parsed(query);
+    if path.contains("/flows/executor/")
+        && let Some(Value::String(inner)) = args.remove("query")
+    {
+        args.extend(parsed(&inner));
+    }
+    args
+}
+
 /// The brand that events name; there is one.
 #[must_use]
 pub fn brand() -> Value {
@@ -224,7 +278,15 @@ pub fn brand() -> Value {
 
 fn caller(principal: &Principal) -> Value {
     match principal {
-        Principal::Account(a) => json!({"pk": a.id, "username": a.username, "email": a.email}),
+        Principal::Account(a) => {
+            let acted = json!({"pk": a.id, "username": a.username, "email": a.email});
+            match &a.original {
+                None => acted,
+                Some(own) => {
+                    json!({"pk": own.id, "username": own.username, "email": own.email, "on_behalf_of": acted})
+                }
+            }
+        }
         Principal::Anonymous | Principal::System => json!({}),
     }
 }

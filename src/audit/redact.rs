@@ -16,7 +16,9 @@ fn is_suspicious(key: &str) -> bool {
 /// Masks scalars under suspicious keys, at any depth; items of a list go by the list's key.
 #[must_use]
 pub fn clean(mut value: Value) -> Value {
-    mask_under(&mut value, FORM);
+    for form in FORMS {
+        mask_under(&mut value, form);
+    }
     clean_under("", value)
 }
 
@@ -40,8 +42,9 @@ fn clean_under(key: &str, value: Value) -> Value {
     }
 }
 
-/// Everything people typed into a form: some field of it may be a password, whatever it is called.
-const FORM: &str = "prompt_data";
+/// Everything people typed into a form, as policies and as prompts know it: some field of it may be a
+/// password, whatever it is called.
+const FORMS: [&str; 2] = ["prompt_data", "prompt_context"];
 
 /// Masks every scalar below a member of this name, at any depth.
 pub fn mask_under(value: &mut Value, name: &str) {

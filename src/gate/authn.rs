@@ -6,10 +6,10 @@
 
 use super::text;
 use crate::{
-    access::{Account, Principal},
+    access::{Account, Original, Principal},
     app::App,
     error::{Error, Result},
-    resource::{tokens, users},
+    resource::{sessions, tokens, users},
     secret::{Digest, PlainSecret, key},
 };
 use chrono::{DateTime, Utc};
@@ -60,6 +60,46 @@ pub async fn recognise(app: &App, digest: &Digest) -> Result<Arc<Principal>> {
     Ok(principal)
 }
 
+/// Who has signed in in this session; nobody, when it has ended or is only a visit.
+///
+/// # Errors
+/// When the database is away.
+pub async fn recognise_session(app: &App, digest: &Digest) -> Result<Arc<Principal>> {
+    let now = app.clock.now();
+    let generation = app.generation.current();
+    if let Some((then, principal)) = app.principals.get(digest)
+        && then == generation
+        && has_not_ended(&principal, now)
+    {
+        app.metrics.recognised(true);
+        return Ok(principal);
+    }
+    let Some(account) = signed_in(app, digest, now).await? else { return Ok(Arc::new(Principal::Anonymous)) };
+    let principal = Arc::new(Principal::Account(account));
+    app.metrics.recognised(false);
+    app.principals.insert(digest.clone(), (generation, Arc::clone(&principal)));
+    Ok(principal)
+}
+
+async fn signed_in(app: &App, digest: &Digest, now: DateTime<Utc>) -> Result<Option<Account>> {
+    let db = app.db.read();
+    let Some(session) = sessions::store::by_digest(db, digest, now).await? else { return Ok(None) };
+    let Some(own) = session.user_id else { return Ok(None) };
+    let active = |user: Option<users::Model>| user.filter(users::Model::can_authenticate);
+    let Some(own) = active(users::store::by_id(db, own).await?) else { return Ok(None) };
+    let (user, original) = match session.impersonated_id {
+        None => (own, None),
+        Some(other) => match users::store::by_id(db, other).await? {
+            Some(other) => (other, Some(Original { id: own.id, username: own.username, email: own.email })),
+            None => (own, None),
+        },
+    };
+    let mut account = users::profile::account(db, user, None, Some(session.expires)).await?;
+    account.session = Some(session.id);
+    account.original = original;
+    Ok(Some(account))
+}
+
 fn has_not_ended(principal: &Principal, now: DateTime<Utc>) -> bool {
     principal.account().is_some_and(|account| account.expires.is_none_or(|end| now <= end))
 }
@@ -70,5 +110,5 @@ async fn look_up(app: &App, digest: &Digest) -> Result<Account> {
     if token.intent != tokens::Intent::Api || !user.can_authenticate() {
         return Err(Error::InvalidCredentials);
     }
-    users::profile::account(db, user, token.id, token.key_end(digest)).await
+    users::profile::account(db, user, Some(token.id), token.key_end(digest)).await
 }

@@ -9,13 +9,13 @@ use crate::{
     dialect::{Failure, v3::V3},
     error::{Error, Result},
     resource::{
-        applications, bindings, events, grants, groups,
+        applications, bindings, brands, events, flows, grants, groups,
         permissions::{
             assign::{self, Target},
             object_grants::{self, Of},
         },
         policies::{self, Kind, store::Scope},
-        reputation, tokens, users,
+        prompts, reputation, sessions, stage_bindings, stages, tokens, users,
     },
 };
 use std::{sync::Arc, time::Duration};
@@ -72,13 +72,20 @@ impl Application for App {
         op: &'static Operation,
         params: &[(String, String)],
     ) -> std::result::Result<Arc<Ctx>, Failure> {
-        let Some(credential) = ctx.credential.clone() else { return Ok(ctx) };
-        let principal = authn::recognise(self, &credential).await?;
+        let principal = match (&ctx.credential, ctx.session.digest()) {
+            (Some(credential), _) => authn::recognise(self, credential).await?,
+            (None, Some(session)) => authn::recognise_session(self, &session).await?,
+            (None, None) => return Ok(ctx),
+        };
         let same = Arc::ptr_eq(&principal, &ctx.principal);
         let later = Ctx::new(Arc::clone(&ctx.app), principal, None);
-        // Nobody else has it: the gate gave it away.
-        let Some(now) = Arc::get_mut(&mut ctx) else { return Err(Error::internal("a context is shared").into()) };
-        (now.principal, now.now) = (later.principal, later.now);
+        // The gate keeps the context that it made; what answers shares only the session with it.
+        ctx = Arc::new(Ctx {
+            credential: ctx.credential.clone(),
+            session: Arc::clone(&ctx.session),
+            request: ctx.request.clone(),
+            ..later
+        });
         if !same {
             self.authorize(&ctx, op, params).await?;
         }
@@ -92,6 +99,9 @@ async fn held_by(ctx: &Ctx, op: &Operation, object: Option<&str>) -> Result<Opti
         _ if ctx.principal.is_superuser() => Ok(None),
         (Access::Codes(_), Some(slug)) if op.resource == "applications" && !slug.contains('\0') => {
             applications::service::key_of(ctx, slug).await
+        }
+        (Access::Codes(_), Some(slug)) if op.resource == "flows" && !slug.contains('\0') => {
+            flows::service::key_of(ctx, slug).await
         }
         _ => Ok(None),
     }
@@ -131,8 +141,25 @@ async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
         "policies_expression" => policy(ctx, Kind::Expression, key).await,
         "policies_password" => policy(ctx, Kind::Password, key).await,
         "policies_reputation" => policy(ctx, Kind::Reputation, key).await,
+        "stages" => stages::service::require(ctx, stages::Scope::All, uuid(key)?).await,
+        "stages_identification" => stage(ctx, stages::Kind::Identification, key).await,
+        "stages_password" => stage(ctx, stages::Kind::Password, key).await,
+        "stages_prompt" => stage(ctx, stages::Kind::Prompt, key).await,
+        "stages_user_write" => stage(ctx, stages::Kind::UserWrite, key).await,
+        "stages_user_login" => stage(ctx, stages::Kind::UserLogin, key).await,
+        "stages_user_logout" => stage(ctx, stages::Kind::UserLogout, key).await,
+        "stages_consent" => stage(ctx, stages::Kind::Consent, key).await,
+        "stages_deny" => stage(ctx, stages::Kind::Deny, key).await,
+        "stages_dummy" => stage(ctx, stages::Kind::Dummy, key).await,
+        "stages_email" => stage(ctx, stages::Kind::Email, key).await,
+        "prompts" => prompts::service::require(ctx, uuid(key)?).await,
         "policy_bindings" => bindings::service::require(ctx, uuid(key)?).await,
         "reputation_scores" => reputation::service::view(ctx, uuid(key)?).await.map(drop),
+        "flows" => flows::service::require(ctx, key).await,
+        "flow_executor" => crate::flow::executor::require(ctx, key).await,
+        "stage_bindings" => stage_bindings::service::require(ctx, uuid(key)?).await,
+        "brands" => brands::service::require(ctx, uuid(key)?).await,
+        "sessions" => sessions::service::view(ctx, uuid(key)?).await.map(drop),
         "applications" => applications::service::require(ctx, key).await,
         "events" => events::service::view(ctx, uuid(key)?).await.map(drop),
         "permissions" if op.path.contains("assigned_by_roles") => assign::require(ctx, Target::Role(uuid(key)?)).await,
@@ -149,6 +176,10 @@ async fn exists(ctx: &Ctx, op: &Operation, key: &str) -> Result<()> {
 
 async fn policy(ctx: &Ctx, kind: Kind, key: &str) -> Result<()> {
     policies::service::view(ctx, Scope::Of(kind), uuid(key)?).await.map(drop)
+}
+
+async fn stage(ctx: &Ctx, kind: stages::Kind, key: &str) -> Result<()> {
+    stages::service::require(ctx, stages::Scope::Of(kind), uuid(key)?).await
 }
 
 fn uuid(key: &str) -> Result<Uuid> {

@@ -5,6 +5,8 @@
 mod accept;
 mod authn;
 mod authz;
+pub mod cookies;
+pub mod csrf;
 mod limits;
 
 use crate::{
@@ -16,7 +18,10 @@ use crate::{
         v3::{self, Asked},
     },
     error::Error,
-    resource::tokens::usage,
+    resource::{
+        sessions::{self, Slot},
+        tokens::usage,
+    },
     secret::{Digest, keyring::hex},
     web,
 };
@@ -75,6 +80,8 @@ impl Gate {
             path: request.uri().path().to_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
             user_agent: text(request.headers(), &header::USER_AGENT).unwrap_or_default().to_owned(),
+            host: text(request.headers(), &header::HOST).unwrap_or_default().to_owned(),
+            tls: cookies::over_tls(&self.app, request.headers()),
             accepts_json: false,
             client_ip: Some(peer.ip().to_canonical()),
             shown_headers: Vec::new(),
@@ -106,8 +113,11 @@ impl Gate {
     }
 
     async fn answer(&self, parts: Parts, body: Body, info: RequestInfo) -> Answer {
-        if let Some(response) = self.health(&parts).await.or_else(|| web::page(&parts.method, &parts.uri)) {
+        if let Some(response) = self.health(&parts).await.or_else(|| web::file(&parts)) {
             return Answer { response, allow: None, operation: None };
+        }
+        if web::is_page(parts.uri.path()) {
+            return Answer { response: self.page(&parts, body, info).await, allow: None, operation: None };
         }
         let found = self.router.find(&parts.method, parts.uri.path());
         let (allow, op) = match &found {
@@ -120,11 +130,14 @@ impl Gate {
         let asked = Asked { method: &method, request_id: &id };
         let run = AssertUnwindSafe(async {
             let found = match found {
+                Err((Rejection::UnknownPath, _)) if web::wants_page(parts.uri.path(), &parts.headers) => {
+                    return Ok(web::not_found());
+                }
                 Err((Rejection::UnknownPath, _)) => return Err(Rejection::UnknownPath.into()),
                 found => found,
             };
             accept::check(op, &parts.headers, &parts.uri)?;
-            let (principal, credential) = self.principal(&parts.headers, &info).await?;
+            let (principal, credential, session) = self.principal(&parts.headers, &info).await?;
             let found = match (found, op) {
                 (Ok(found), _) => found,
                 (Err((rejection, _)), op) => return self.without_operation(&method, &principal, rejection, op),
@@ -137,8 +150,21 @@ impl Gate {
             }
             let mut ctx = Ctx::new(Arc::clone(&self.app), principal, Some(info));
             ctx.credential = credential;
-            let ctx = Arc::new(ctx);
-            found.dispatch(Arc::clone(&self.app), ctx, parts, body).await
+            ctx.session = Arc::new(Slot::of(session));
+            let tls = cookies::over_tls(&self.app, &parts.headers);
+            if ctx.principal.account().is_some_and(|account| account.session.is_some()) {
+                csrf::check(&ctx, &parts.method, &parts.headers, tls)?;
+            }
+            // The context itself is given away: who has read a body looks at the caller again.
+            let session = ctx.session.clone();
+            let answer = found.dispatch(Arc::clone(&self.app), Arc::new(ctx), parts, body).await;
+            let mut response = answer.unwrap_or_else(|failure| {
+                log(&failure);
+                v3::failure(asked, failure)
+            });
+            // Also of an answer that refuses: the session may have begun, or ended.
+            cookies::write(&session, tls, response.headers_mut());
+            Ok(response)
         });
         let outcome = run.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&panic).into()));
         let response = outcome.unwrap_or_else(|failure| {
@@ -146,6 +172,33 @@ impl Gate {
             v3::failure(asked, failure)
         });
         Answer { response, allow: Some(allow).filter(|a| !a.is_empty()), operation }
+    }
+
+    /// A page. Whoever opens one is known by his cookie alone.
+    async fn page(&self, parts: &Parts, body: Body, info: RequestInfo) -> Response {
+        let session = cookies::session(&self.app, &parts.headers);
+        let tls = cookies::over_tls(&self.app, &parts.headers);
+        let run = AssertUnwindSafe(async {
+            let principal = match &session {
+                Some(digest) => authn::recognise_session(&self.app, digest).await?,
+                None => Arc::new(Principal::Anonymous),
+            };
+            sessions::usage::note(&self.app, &principal, &info);
+            if let (Principal::Anonymous, Some(address)) = (&*principal, info.client_ip) {
+                self.limits.check_anonymous(address)?;
+            }
+            let mut ctx = Ctx::new(Arc::clone(&self.app), principal, Some(info.clone()));
+            ctx.session = Arc::new(Slot::of(session));
+            let ctx = Arc::new(ctx);
+            let mut response = web::answer(&ctx, parts, body).await;
+            cookies::write(&ctx.session, tls, response.headers_mut());
+            Ok(response)
+        });
+        run.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&panic))).unwrap_or_else(|error| {
+            let response = web::failure(&info, &error);
+            log(&error.into());
+            response
+        })
     }
 
     /// A path without this method: who may not see the path does not learn its methods.
@@ -173,12 +226,14 @@ impl Gate {
         &self,
         headers: &HeaderMap,
         info: &RequestInfo,
-    ) -> Result<(Arc<Principal>, Option<Digest>), Failure> {
+    ) -> Result<(Arc<Principal>, Option<Digest>, Option<Digest>), Failure> {
+        let session = cookies::session(&self.app, headers);
         let who = async {
             let credential = authn::credential(&self.app, headers)?;
-            let principal = match &credential {
-                Some(digest) => authn::recognise(&self.app, digest).await?,
-                None => Arc::new(Principal::Anonymous),
+            let principal = match (&credential, &session) {
+                (Some(digest), _) => authn::recognise(&self.app, digest).await?,
+                (None, Some(digest)) => authn::recognise_session(&self.app, digest).await?,
+                (None, None) => Arc::new(Principal::Anonymous),
             };
             Ok((principal, credential))
         };
@@ -188,10 +243,11 @@ impl Gate {
             }
         })?;
         usage::note(&self.app, &principal, info.client_ip);
+        sessions::usage::note(&self.app, &principal, info);
         if let (Principal::Anonymous, Some(address)) = (&*principal, info.client_ip) {
             self.limits.check_anonymous(address)?;
         }
-        Ok((principal, credential))
+        Ok((principal, credential, session))
     }
 
     /// `/-/health/…`: no credentials, no body (contract: authentik-core §1.9).

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     resource::{
         events::retention,
-        reputation,
+        reputation, sessions,
         tokens::expiry,
         users::{self, erasure},
     },
@@ -160,6 +160,14 @@ async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swe
             }
         }
         erasure::done(&ctx(app), user).await?;
+    }
+    // Not a line in the record: every visit leaves a session behind that ends by itself.
+    loop {
+        let ended = sessions::store::delete_ended(app.db.write(), app.clock.now()).await?;
+        app.metrics.swept("sessions", ended);
+        if ended == 0 || !pause(app, holder, began).await? {
+            break;
+        }
     }
     while reputation::service::sweep(&ctx(app)).await? > 0 && pause(app, holder, began).await? {}
     while events::compact(&ctx(app)).await? && pause(app, holder, began).await? {}

@@ -1,6 +1,9 @@
-//! Writes how tokens were used, a few seconds after they were.
+//! Writes how tokens and sessions were used, a few seconds after they were.
 
-use crate::{app::App, resource::tokens::usage};
+use crate::{
+    app::App,
+    resource::{sessions, tokens::usage},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::warn;
@@ -22,5 +25,8 @@ pub async fn run(app: Arc<App>) {
 pub async fn last(app: &Arc<App>) {
     if let Err(error) = usage::write(app).await {
         warn!(error = error.with_causes(), "the use of tokens could not be written yet");
+    }
+    if let Err(error) = sessions::usage::write(app).await {
+        warn!(error = error.with_causes(), "the use of sessions could not be written yet");
     }
 }

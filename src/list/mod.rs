@@ -2,8 +2,10 @@
 //! columns take part; dialects say how it is written in a query and how a page looks.
 
 mod attributes;
+mod settings;
 
 pub use attributes::{AttributeFilter, number_at, text_at};
+pub use settings::{setting, setting_is};
 
 use crate::error::{Error, Result};
 use sea_orm::{

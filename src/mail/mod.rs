@@ -47,7 +47,8 @@ const AT_ONCE: usize = 8;
 const TRIES: u32 = 3;
 /// The pause after the first try; each one after it is four times as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const NOT_CONFIGURED: &str = "E-mail is not configured: set TESSERA_SMTP_HOST and TESSERA_SMTP_FROM.";
+/// What is said when there is no server to send with.
+pub const NOT_CONFIGURED: &str = "E-mail is not configured: set TESSERA_SMTP_HOST and TESSERA_SMTP_FROM.";
 
 /// A message in the queue.
 #[derive(Debug)]

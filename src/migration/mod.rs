@@ -5,6 +5,7 @@ mod columns;
 mod m20261125_000001_identity;
 mod m20261125_000002_operations;
 mod m20261128_000003_policies;
+mod m20261128_000004_flows;
 
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000001_identity::Migration),
             Box::new(m20261125_000002_operations::Migration),
             Box::new(m20261128_000003_policies::Migration),
+            Box::new(m20261128_000004_flows::Migration),
         ]
     }
 }

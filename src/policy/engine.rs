@@ -14,10 +14,9 @@ use crate::{
     error::{Error, Result},
     resource::{
         bindings::{self, target::Mode},
-        groups, users,
+        groups, policies, users,
     },
 };
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, HashSet},
@@ -33,6 +32,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// Longest messages of a result that is remembered, in bytes together.
 const MOST_REMEMBERED: usize = 4096;
+/// Longest time of a policy that is bound to nothing, in seconds.
+const VALIDATION_SECONDS: i32 = 30;
 /// Most messages of an answer, and most lines of its log: an expression may say a great deal.
 const MOST_SAID: usize = 1000;
 
@@ -48,13 +49,33 @@ pub struct Target {
     pub subject: Subject,
 }
 
-/// Why it is asked.
+/// What the age of a password is to a decision. It is an answer like any other where somebody only asks; a flow
+/// has to know who it is first, and can have the password changed ([`crate::flow`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Somebody wants to know.
-    Ask,
-    /// Somebody is let in or not; policies may act on it.
-    Enforce,
+pub enum Age {
+    Counts,
+    /// Policies about it are left out: whoever it is has not shown the password yet.
+    Later,
+    /// Policies that want a new password are taken as passing, because there is one; those that only refuse are asked.
+    Mended,
+    /// Only policies about it are asked: the others have been.
+    Alone,
+}
+
+/// What a flow learns from a decision beside its outcome.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Entry {
+    pub outcome: Outcome,
+    /// Whether the outcome depends on policies about the age of a password, which were left out.
+    pub postponed: bool,
+    /// What the outcome would be with a new password.
+    pub mended: bool,
+    /// What a policy said that wants a new password.
+    pub overdue: Option<String>,
+    /// Whether a policy found a password too old.
+    pub aged: bool,
+    /// Whether a policy had no answer, which is no reason to leave out what it guards.
+    pub faulty: bool,
 }
 
 /// What one binding says.
@@ -102,15 +123,68 @@ pub fn concluded(negate: bool, failure_result: bool, answer: std::result::Result
 ///
 /// # Errors
 /// When the database is away.
-pub async fn decide(ctx: &Ctx, target: &Target, request: &mut Request, purpose: Purpose) -> Result<Outcome> {
+pub async fn decide(ctx: &Ctx, target: &Target, request: &mut Request) -> Result<Outcome> {
+    Ok(enter(ctx, target, request, Age::Counts).await?.outcome)
+}
+
+/// As [`decide`], for somebody on his way through a flow.
+///
+/// # Errors
+/// When the database is away.
+pub async fn enter(ctx: &Ctx, target: &Target, request: &mut Request, age: Age) -> Result<Entry> {
     let generation = ctx.app.generation.current();
     let bindings = bindings_of(ctx, generation, &[target.id]).await?.pop().unwrap_or_default();
     let mut effects = Effects::default();
     let deadline = Instant::now() + LIMIT;
-    let decision = Decision { ctx, target, purpose, deadline, generation, remembering: None };
+    let decision = Decision { ctx, target, age, deadline, generation, remembering: None };
     let outcome = decision.ask(&bindings, request, &mut effects).await?;
+    let (postponed, mended) = (effects.postponed, effects.mended);
+    let (aged, faulty) = (effects.aged, effects.faulty);
+    let entry = Entry { outcome, postponed, mended, aged, faulty, overdue: effects.overdue.take() };
+    effects.happen(ctx).await?;
+    Ok(entry)
+}
+
+/// Asks policies that are bound to nothing, all of which must pass: those of a stage that judges answers.
+///
+/// # Errors
+/// When the database is away.
+pub async fn validate(
+    ctx: &Ctx,
+    policies: Vec<policies::Model>,
+    request: &mut Request,
+    subject: Subject,
+) -> Result<Outcome> {
+    let target = Target { id: Uuid::nil(), mode: Mode::All, subject };
+    let mut bounds = Vec::with_capacity(policies.len());
+    for (position, policy) in (0..).zip(policies) {
+        let binding = bindings::Model {
+            id: policy.id,
+            target_id: target.id,
+            position,
+            policy_id: Some(policy.id),
+            group_id: None,
+            user_id: None,
+            negate: false,
+            enabled: true,
+            failure_result: false,
+            timeout: VALIDATION_SECONDS,
+        };
+        bounds.push(Bound { policy: Some(typed(policy)?), binding });
+    }
+    let mut effects = Effects::default();
+    let (generation, deadline) = (ctx.app.generation.current(), Instant::now() + LIMIT);
+    // The answer is a new password, perhaps: the old one's age is no matter.
+    let decision = Decision { ctx, target: &target, age: Age::Later, deadline, generation, remembering: None };
+    let outcome = decision.ask(&bounds, request, &mut effects).await?;
     effects.happen(ctx).await?;
     Ok(outcome)
+}
+
+fn typed(policy: policies::Model) -> Result<Policy> {
+    let size = policy.settings.to_string().len();
+    let settings = policy.typed()?;
+    Ok(Policy { id: policy.id, name: policy.name, execution_logging: policy.execution_logging, settings, size })
 }
 
 /// Which of these targets let an account in. Where the account asks about itself, what was found out lately
@@ -132,7 +206,7 @@ pub async fn open_to(ctx: &Ctx, generation: u64, targets: &[Target], user: &user
     for (target, bindings) in targets.iter().zip(bindings_of(ctx, generation, &ids).await?) {
         let mut request =
             Request { user: Some(user.clone()), context: Map::new(), debug: false, testing: false, log: Vec::new() };
-        let decision = Decision { ctx, target, purpose: Purpose::Ask, deadline, generation, remembering };
+        let decision = Decision { ctx, target, age: Age::Counts, deadline, generation, remembering };
         open.push(decision.ask(&bindings, &mut request, &mut effects).await?.passing);
     }
     effects.happen(ctx).await?;
@@ -169,21 +243,21 @@ async fn bindings_of(ctx: &Ctx, generation: u64, targets: &[Uuid]) -> Result<Vec
 #[derive(Default)]
 struct Effects {
     events: Vec<Event>,
-    /// Accounts whose passwords have run out, with the date of the password that was judged.
-    expired: Vec<(i32, DateTime<Utc>)>,
+    postponed: bool,
+    mended: bool,
+    overdue: Option<String>,
+    aged: bool,
+    faulty: bool,
 }
 
 impl Effects {
     async fn happen(self, ctx: &Ctx) -> Result<()> {
-        if self.events.is_empty() && self.expired.is_empty() {
+        if self.events.is_empty() {
             return Ok(());
         }
-        let mut tx = ctx.begin().await?;
+        let tx = ctx.begin().await?;
         for event in self.events {
             audit::record(&tx, ctx, event);
-        }
-        for (user, of) in self.expired {
-            users::service::end_password(ctx, &mut tx, user, of).await?;
         }
         tx.commit().await
     }
@@ -193,7 +267,7 @@ impl Effects {
 struct Decision<'a> {
     ctx: &'a Ctx,
     target: &'a Target,
-    purpose: Purpose,
+    age: Age,
     deadline: Instant,
     generation: u64,
     /// Whose results are remembered, if they are.
@@ -203,14 +277,40 @@ struct Decision<'a> {
 impl Decision<'_> {
     async fn ask(&self, bindings: &[Bound], request: &mut Request, effects: &mut Effects) -> Result<Outcome> {
         let mut outcome = Outcome::default();
-        let mut said = Vec::with_capacity(bindings.len());
+        // What is said; what would be said at the worst by those that are left out; and with a new password.
+        let (mut said, mut worst, mut mended) = (Vec::with_capacity(bindings.len()), Vec::new(), Vec::new());
         for bound in bindings {
+            let age = match bound.policy.as_ref().map(|policy| &policy.settings) {
+                Some(Settings::Expiry(expiry)) => Some(expiry.deny_only),
+                _ => None,
+            };
+            let young = !bound.binding.negate;
+            match (self.age, age) {
+                (Age::Alone, None) => continue,
+                (Age::Later, Some(_)) => {
+                    said.push(true);
+                    worst.push(false);
+                    mended.push(true);
+                    continue;
+                }
+                (Age::Mended, Some(false)) => {
+                    said.push(young);
+                    worst.push(young);
+                    mended.push(young);
+                    continue;
+                }
+                _ => {}
+            }
             let one = self.remembered(bound, request, effects).await?;
             said.push(one.passing);
+            worst.push(one.passing);
+            mended.push(if age == Some(false) { young } else { one.passing });
             let (messages, lines) = (MOST_SAID - outcome.messages.len(), MOST_SAID - outcome.log.len());
             outcome.messages.extend(one.messages.iter().take(messages).cloned());
             outcome.log.extend(one.log.iter().take(lines).cloned());
         }
+        effects.postponed = combined(self.target.mode, &said) && !combined(self.target.mode, &worst);
+        effects.mended = combined(self.target.mode, &mended);
         outcome.passing = combined(self.target.mode, &said);
         Ok(outcome)
     }
@@ -241,13 +341,14 @@ impl Decision<'_> {
         }
         let Some(policy) = &bound.policy else { return Ok(fact(false)) };
         let answer = self.answer(binding, policy, request).await?;
-        if let (Ok(Outcome { passing: false, .. }), Settings::Expiry(settings), Some(user)) =
-            (&answer, &policy.settings, &request.user)
-            && self.purpose == Purpose::Enforce
-            && !settings.deny_only
+        if let (Ok(Outcome { passing: false, messages, .. }), Settings::Expiry(settings)) = (&answer, &policy.settings)
         {
-            effects.expired.push((user.id, user.password_change_date));
+            effects.aged = true;
+            if !settings.deny_only {
+                effects.overdue = messages.first().cloned();
+            }
         }
+        effects.faulty |= answer.is_err();
         if let Err(Fault::Policy(text)) = &answer {
             effects.events.push(self.event(Action::PolicyException, bound, request).saying(text.clone()));
         }
@@ -325,62 +426,4 @@ pub fn timed_out(limit: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn answer() -> impl Strategy<Value = std::result::Result<Outcome, Fault>> {
-        let messages = proptest::collection::vec("[a-z]{0,5}", 0..3);
-        prop_oneof![
-            (any::<bool>(), messages).prop_map(|(passing, messages)| Ok(Outcome {
-                passing,
-                messages,
-                log: Vec::new()
-            })),
-            "[a-z]{1,5}".prop_map(|text| Err(Fault::Policy(text))),
-            "[a-z]{1,5}".prop_map(|text| Err(Fault::Other(text))),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn any_and_all(said in proptest::collection::vec(any::<bool>(), 0..12)) {
-            let none = said.is_empty();
-            prop_assert_eq!(combined(Mode::Any, &said), none || said.iter().any(|s| *s));
-            prop_assert_eq!(combined(Mode::All, &said), said.iter().all(|s| *s));
-        }
-
-        /// The order of bindings decides nothing but the order of messages.
-        #[test]
-        fn order_does_not_decide(mut said in proptest::collection::vec(any::<bool>(), 0..12)) {
-            let before = (combined(Mode::Any, &said), combined(Mode::All, &said));
-            said.reverse();
-            prop_assert_eq!(before, (combined(Mode::Any, &said), combined(Mode::All, &said)));
-        }
-
-        /// Turning every answer round turns `any` into `all`.
-        #[test]
-        fn the_modes_mirror_each_other(said in proptest::collection::vec(any::<bool>(), 1..12)) {
-            let turned: Vec<bool> = said.iter().map(|s| !s).collect();
-            prop_assert_eq!(combined(Mode::Any, &said), !combined(Mode::All, &turned));
-        }
-
-        #[test]
-        fn negation_turns_answers_and_nothing_else(answer in answer(), failure_result in any::<bool>()) {
-            let (plain, turned) =
-                (concluded(false, failure_result, answer.clone()), concluded(true, failure_result, answer.clone()));
-            prop_assert_eq!(&plain.messages, &turned.messages);
-            match answer {
-                Ok(_) => prop_assert_ne!(plain.passing, turned.passing),
-                Err(Fault::Policy(text)) => {
-                    prop_assert_eq!((plain.passing, turned.passing), (failure_result, failure_result));
-                    prop_assert_eq!(plain.messages, [text]);
-                }
-                Err(Fault::Other(text)) => {
-                    prop_assert_eq!((plain.passing, turned.passing), (false, false));
-                    prop_assert_eq!(plain.messages, [text]);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The policy that lets passwords grow old (contract: authentik-core §5.5).
 //!
-//! This only decides. Whoever asks makes the password of an [`Verdict::Expired`] one unusable when
-//! [`Verdict::invalidates`] says so, and not when [`super::Request::testing`] forbids it.
+//! This only decides, and nothing happens to a password by looking at it. A flow that lets somebody in has him
+//! change it first ([`crate::flow`]).
 
 use super::Outcome;
 use chrono::{DateTime, Utc};
@@ -44,12 +44,6 @@ pub fn decide(settings: &ExpirySettings, password_change_date: DateTime<Utc>, no
 }
 
 impl Verdict {
-    /// Whether the password must be made unusable: `password_change_date` stays, so that it goes on failing.
-    #[must_use]
-    pub fn invalidates(self, settings: &ExpirySettings) -> bool {
-        self != Self::Fresh && !settings.deny_only
-    }
-
     #[must_use]
     pub fn outcome(self, settings: &ExpirySettings) -> Outcome {
         match self {
@@ -68,7 +62,7 @@ mod tests {
     use crate::policy::corpus;
     use chrono::TimeDelta;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const DAY: i64 = 86_400;
 
@@ -138,9 +132,6 @@ mod tests {
                 _ => panic!("{name}"),
             };
             assert_eq!((json!(outcome.passing), json!(outcome.messages)), expected, "{name}");
-            if let (Some(200), Some(login)) = (case["status"].as_i64(), case["body"].get("login_after")) {
-                assert_eq!(verdict.invalidates(&settings), login != &Value::from("yes"), "{name}");
-            }
         }
         assert_eq!(replayed, 33);
     }

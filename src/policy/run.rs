@@ -129,7 +129,7 @@ pub async fn run(
 }
 
 /// What expressions ask when they ask another policy, by its name.
-struct Others;
+pub(super) struct Others;
 
 impl CallPolicy for Others {
     fn call<'a>(&'a self, ctx: &'a Ctx, name: &'a str, request: &'a mut Request) -> Called<'a> {

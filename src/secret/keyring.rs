@@ -47,6 +47,7 @@ pub struct Keyring {
     digest: Zeroizing<[u8; 32]>,
     seal: Zeroizing<[u8; 32]>,
     audit: Zeroizing<[u8; 32]>,
+    csrf: Zeroizing<[u8; 32]>,
     fingerprint: String,
 }
 
@@ -67,7 +68,13 @@ impl Keyring {
             out
         };
         let fingerprint = hex(&*derive(b"fingerprint v1"));
-        Self { digest: derive(b"digest v1"), seal: derive(b"seal v1"), audit: derive(b"audit v1"), fingerprint }
+        Self {
+            digest: derive(b"digest v1"),
+            seal: derive(b"seal v1"),
+            audit: derive(b"audit v1"),
+            csrf: derive(b"csrf v1"),
+            fingerprint,
+        }
     }
 
     /// What is stored in a database to recognise the master key; tells nothing about it.
@@ -86,6 +93,12 @@ impl Keyring {
     #[must_use]
     pub fn authenticate_audit(&self, message: &[u8]) -> [u8; 32] {
         mac(&self.audit, message)
+    }
+
+    /// What a session's own pages send with their forms, from the session's id.
+    #[must_use]
+    pub fn csrf(&self, session: &[u8]) -> [u8; 32] {
+        mac(&self.csrf, session)
     }
 
     /// Encrypts a credential for the row `owner`: moved to another row it does not open.

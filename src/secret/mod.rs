@@ -7,6 +7,7 @@
 //! * [`key`]: the format of generated keys.
 //! * [`password`]: hashes of passwords.
 
+pub mod hashing;
 pub mod key;
 pub mod keyring;
 pub mod password;

@@ -1,11 +1,11 @@
 //! Password hashes: Argon2id (RFC 9106) for ours, Django's `pbkdf2_sha256$…` for imported ones.
 
-use super::{PlainSecret, key};
+use super::{PlainSecret, key, keyring::hex};
 use crate::ctx::Entropy;
 use argon2::{Argon2, PasswordVerifier as _, password_hash::PasswordHasher as _};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sea_orm::DeriveValueType;
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 /// A password hash as it is stored. It is no credential, but what it hides may be guessed from it.
@@ -57,6 +57,21 @@ impl PasswordHash {
         let mut text = String::from("!");
         key::push_random(&mut text, entropy, 40);
         Self(text)
+    }
+
+    /// A hash to compare with where there is none, so that it takes as long: of a password that nobody knows.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        Self(
+            "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                .to_owned(),
+        )
+    }
+
+    /// What tells this hash from every other one, and nothing about the password.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        hex(&Sha256::digest(self.0.as_bytes()))
     }
 
     /// Whether any password can match.

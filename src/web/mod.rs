@@ -1,56 +1,157 @@
-//! Pages: the API browser at `/api/v3/`, and what stands where nothing is.
+//! Pages: signing in and out, changing and recovering a password, the API browser, and what stands where
+//! nothing is. Written on the server, with forms instead of scripts; everything a page needs comes from
+//! here, and its policy header says so to the browser.
 //!
-//! Everything a page needs comes from this server; the policy header says so to the browser.
+//! A flow's page knows nothing of the flow: [`flow`] asks the executor that headless clients use,
+//! [`challenge`] and [`prompt`] turn its challenge into a [`step`] that a template can draw, and [`form`]
+//! turns what comes back into the answer that a headless client would send. [`fault`] is what goes wrong.
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Uri, header};
-use std::sync::{Arc, LazyLock};
-use tessera_api_runtime::{Response, empty, raw};
-use utoipa_swagger_ui::Config;
+mod assets;
+mod browser;
+mod challenge;
+mod fault;
+mod flow;
+mod form;
+mod home;
+mod page;
+mod prompt;
+mod step;
 
-/// Where the API browser is.
-pub const BROWSER: &str = "/api/v3/";
-const DOCUMENT: &str = "/api/v3/schema/?format=json";
+use self::{assets::Asset, fault::Fault};
+use crate::{
+    ctx::{Ctx, RequestInfo},
+    error::Error,
+};
+use http::{HeaderMap, Method, header, request::Parts};
+use std::sync::Arc;
+use tessera_api_runtime::{Body, Response};
 
-/// The page for an address that does not exist.
+pub use self::browser::BROWSER;
+
+/// What programs get for an address of the API that does not exist; people get [`not_found`].
 pub const NOT_FOUND: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
     <title>Not Found - Tessera</title></head><body><h1>Not Found</h1>\
     <p>There is nothing at this address.</p></body></html>\n";
 
-// Swagger UI writes style attributes and draws its icons from data URLs.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What a page is about, read from its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place<'p> {
+    /// Who is signed in.
+    Home,
+    /// A flow, by its slug.
+    Flow(&'p str),
+    /// An address that leads to a flow.
+    Shortcut(&'p str),
+    /// The slash at the end is missing.
+    Unslashed,
+}
 
-static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    Arc::new(
-        Config::new([DOCUMENT])
-            // Otherwise a badge asks an outside service what it thinks of the document.
-            .validator_url("none")
-            .persist_authorization(false)
-            .filter(true)
-            .doc_expansion("none"),
-    )
-});
+impl<'p> Place<'p> {
+    fn at(path: &'p str) -> Option<Self> {
+        if let Some(rest) = path.strip_prefix("/if/flow/") {
+            return match rest.split_once('/') {
+                Some((slug, "")) if is_slug(slug) => Some(Self::Flow(slug)),
+                None if is_slug(rest) => Some(Self::Unslashed),
+                _ => None,
+            };
+        }
+        if let Some(rest) = path.strip_prefix("/flows/-/") {
+            return Some(Self::Shortcut(rest));
+        }
+        match path {
+            "/" | "/if/user/" | "/if/admin/" => Some(Self::Home),
+            "/if/user" | "/if/admin" => Some(Self::Unslashed),
+            _ => None,
+        }
+    }
+}
 
-/// The page at this address, if there is one.
+fn is_slug(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// A file that is the same for everybody: of the pages, or of the API browser.
 #[must_use]
-pub fn page(method: &Method, uri: &Uri) -> Option<Response> {
-    let path = uri.path();
-    if path == "/" {
-        let mut response = raw(302, "text/html; charset=utf-8", Bytes::new());
-        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(BROWSER));
-        return Some(response);
+pub fn file(parts: &Parts) -> Option<Response> {
+    let path = parts.uri.path();
+    let asset = Asset::at(path);
+    let file = browser::file(path).filter(|_| asset.is_none());
+    if asset.is_none() && file.is_none() {
+        return None;
     }
-    let name = path.strip_prefix(BROWSER).filter(|name| !name.contains('/'))?;
-    let file = utoipa_swagger_ui::serve(name, Arc::clone(&CONFIG)).ok().flatten()?;
-    if !matches!(*method, Method::GET | Method::HEAD) {
-        return Some(empty(405));
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Some(Fault::Method("GET, HEAD").page(None, None));
     }
-    let mut response = raw(200, "text/html; charset=utf-8", file.bytes.into_owned());
-    let headers = response.headers_mut();
-    if let Ok(mime) = HeaderValue::try_from(file.content_type) {
-        headers.insert(header::CONTENT_TYPE, mime);
+    let asset = asset.map(|asset| asset.answer(parts.uri.query(), &parts.headers));
+    asset.or_else(|| file.map(browser::answer))
+}
+
+/// Whether a page is at this address, rather than an API.
+#[must_use]
+pub fn is_page(path: &str) -> bool {
+    Place::at(path).is_some()
+}
+
+/// The page at this address. What goes wrong on the way is a page, too.
+pub async fn answer(ctx: &Arc<Ctx>, parts: &Parts, body: Body) -> Response {
+    let outcome = match Place::at(parts.uri.path()) {
+        Some(Place::Home) => home::answer(ctx, parts, &body).await,
+        Some(Place::Flow(slug)) => flow::answer(ctx, slug, parts, &body).await,
+        Some(Place::Shortcut(rest)) => home::shortcut(ctx, rest, parts).await,
+        Some(Place::Unslashed) => home::with_slash(parts),
+        None => Err(Error::NotFound.into()),
+    };
+    outcome.unwrap_or_else(|fault| {
+        fault.log();
+        let again = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str).and_then(page::local);
+        fault.page(ctx.request.as_ref(), again)
+    })
+}
+
+/// The page about a failure before there was a page, such as while the session was looked up.
+#[must_use]
+pub fn failure(request: &RequestInfo, error: &Error) -> Response {
+    fault::of_error(error, Some(request), None)
+}
+
+/// Whether whoever asks would rather see a page than data: a browser, outside of the APIs.
+#[must_use]
+pub fn wants_page(path: &str, headers: &HeaderMap) -> bool {
+    let api = ["/api/", "/beta/", "/oauth/", "/application/", "/-/"].iter().any(|prefix| path.starts_with(prefix));
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    !api && accepts.contains("text/html")
+}
+
+/// The page for an address that does not exist.
+#[must_use]
+pub fn not_found() -> Response {
+    fault::of_error(&Error::NotFound, None, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, wants_page};
+    use http::{HeaderMap, HeaderValue, header};
+
+    #[test]
+    fn places() {
+        assert!(matches!(Place::at("/if/flow/a-b_1/"), Some(Place::Flow("a-b_1"))));
+        assert!(matches!(Place::at("/if/flow/a"), Some(Place::Unslashed)));
+        assert!(matches!(Place::at("/flows/-/cancel/"), Some(Place::Shortcut("cancel/"))));
+        assert!(matches!(Place::at("/if/admin/"), Some(Place::Home)));
+        for path in
+            ["/if/flow/", "/if/flow/a/b/", "/if/flow/a%2F/", "/api/v3/", "/api/v3/core/users/", "/static/x", "/if/"]
+        {
+            assert!(Place::at(path).is_none(), "{path}");
+        }
     }
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    Some(response)
+
+    #[test]
+    fn browsers_get_pages() {
+        let mut headers = HeaderMap::new();
+        assert!(!wants_page("/x", &headers));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"));
+        assert!(wants_page("/x", &headers));
+        assert!(!wants_page("/api/v3/x/", &headers));
+    }
 }

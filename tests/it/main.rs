@@ -15,10 +15,12 @@ mod engine;
 mod escalation;
 mod events;
 mod expressions;
+mod flows;
 mod groups;
 mod harness;
 mod input;
 mod lease;
+mod login;
 mod metrics;
 mod permissions;
 mod policies;
@@ -26,6 +28,7 @@ mod rbac;
 mod rotation;
 mod secrets;
 mod settings;
+mod stages;
 mod startup;
 mod sweep;
 mod system;
@@ -50,9 +53,12 @@ fn main() -> ExitCode {
         events::all(),
         policies::all(),
         settings::all(),
+        stages::all(),
+        flows::all(),
         bindings::all(),
         applications::all(),
         engine::all(),
+        login::all(),
         rotation::all(),
         usage::all(),
         sweep::all(),
@@ -79,6 +85,7 @@ fn main() -> ExitCode {
         ("cli::doctor_makes_nothing", cli::doctor_makes_nothing),
         ("cli::an_environment_that_is_not_text", cli::an_environment_that_is_not_text),
         ("cli::an_empty_master_key_is_refused", cli::an_empty_master_key_is_refused),
+        ("login::secrets::the_log_holds_no_secret", login::secrets::the_log_holds_no_secret),
         ("events::hidden::verify_makes_nothing", events::hidden::verify_makes_nothing),
         ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),
     ];

@@ -62,12 +62,12 @@ fn base64(text: &str) -> String {
         .collect()
 }
 
-fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+pub fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle)
 }
 
 /// Everything that is in the database, as bytes.
-async fn dump(server: &Server) -> Vec<u8> {
+pub async fn dump(server: &Server) -> Vec<u8> {
     if server.place.backend() == crate::harness::Backend::Sqlite {
         return server.place.bytes();
     }

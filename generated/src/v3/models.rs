@@ -3,6 +3,35 @@
 use super::models;
 use tessera_api_runtime as rt;
 
+/// The flow ends here, for the reason given. There is nothing to answer.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AccessDeniedChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "pending_user")]
+    pub pending_user: String,
+    #[serde(rename = "pending_user_avatar")]
+    pub pending_user_avatar: String,
+    #[serde(rename = "error_message", skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+}
+impl std::fmt::Debug for AccessDeniedChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessDeniedChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("pending_user", &self.pending_user)
+            .field("pending_user_avatar", &self.pending_user_avatar)
+            .field("error_message", &self.error_message)
+            .finish()
+    }
+}
+
 /// A part of the server that writes events, by the name of its module. All values of the API are listed; a part that a server does not have never writes any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum AppEnum {
@@ -932,6 +961,594 @@ impl std::str::FromStr for AssignedModel {
     }
 }
 
+/// A session that somebody is signed in with.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSession {
+    #[serde(rename = "uuid")]
+    pub uuid: uuid::Uuid,
+    #[serde(rename = "current")]
+    pub current: bool,
+    #[serde(rename = "user_agent")]
+    pub user_agent: models::AuthenticatedSessionUserAgent,
+    #[serde(rename = "geo_ip")]
+    pub geo_ip: Option<models::AuthenticatedSessionGeoIp>,
+    #[serde(rename = "asn")]
+    pub asn: Option<models::AuthenticatedSessionAsn>,
+    #[serde(rename = "user")]
+    pub user: i32,
+    #[serde(rename = "last_ip")]
+    pub last_ip: String,
+    #[serde(rename = "last_user_agent")]
+    pub last_user_agent: String,
+    #[serde(rename = "last_used")]
+    pub last_used: rt::Micros,
+    #[serde(rename = "expires")]
+    pub expires: Option<rt::Micros>,
+}
+impl std::fmt::Debug for AuthenticatedSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSession")
+            .field("uuid", &self.uuid)
+            .field("current", &self.current)
+            .field("user_agent", &self.user_agent)
+            .field("geo_ip", &self.geo_ip)
+            .field("asn", &self.asn)
+            .field("user", &self.user)
+            .field("last_ip", &self.last_ip)
+            .field("last_user_agent", &self.last_user_agent)
+            .field("last_used", &self.last_used)
+            .field("expires", &self.expires)
+            .finish()
+    }
+}
+
+/// Whose network an address belongs to.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSessionAsn {
+    #[serde(rename = "asn")]
+    pub asn: i32,
+    #[serde(rename = "as_org")]
+    pub as_org: Option<String>,
+    #[serde(rename = "network")]
+    pub network: Option<String>,
+}
+impl std::fmt::Debug for AuthenticatedSessionAsn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSessionAsn")
+            .field("asn", &self.asn)
+            .field("as_org", &self.as_org)
+            .field("network", &self.network)
+            .finish()
+    }
+}
+
+/// Where an address is.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSessionGeoIp {
+    #[serde(rename = "continent")]
+    pub continent: String,
+    #[serde(rename = "country")]
+    pub country: String,
+    #[serde(rename = "lat")]
+    pub lat: f64,
+    #[serde(rename = "long")]
+    pub long: f64,
+    #[serde(rename = "city")]
+    pub city: String,
+}
+impl std::fmt::Debug for AuthenticatedSessionGeoIp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSessionGeoIp")
+            .field("continent", &self.continent)
+            .field("country", &self.country)
+            .field("lat", &self.lat)
+            .field("long", &self.long)
+            .field("city", &self.city)
+            .finish()
+    }
+}
+
+/// What a session was last used with.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSessionUserAgent {
+    #[serde(rename = "device")]
+    pub device: models::AuthenticatedSessionUserAgentDevice,
+    #[serde(rename = "os")]
+    pub os: models::AuthenticatedSessionUserAgentOs,
+    #[serde(rename = "user_agent")]
+    pub user_agent: models::AuthenticatedSessionUserAgentUserAgent,
+    #[serde(rename = "string")]
+    pub string: String,
+}
+impl std::fmt::Debug for AuthenticatedSessionUserAgent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSessionUserAgent")
+            .field("device", &self.device)
+            .field("os", &self.os)
+            .field("user_agent", &self.user_agent)
+            .field("string", &self.string)
+            .finish()
+    }
+}
+
+/// A device, as far as its browser tells.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSessionUserAgentDevice {
+    #[serde(rename = "brand")]
+    pub brand: String,
+    #[serde(rename = "family")]
+    pub family: String,
+    #[serde(rename = "model")]
+    pub model: String,
+}
+impl std::fmt::Debug for AuthenticatedSessionUserAgentDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSessionUserAgentDevice")
+            .field("brand", &self.brand)
+            .field("family", &self.family)
+            .field("model", &self.model)
+            .finish()
+    }
+}
+
+/// An operating system.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSessionUserAgentOs {
+    #[serde(rename = "family")]
+    pub family: String,
+    #[serde(rename = "major")]
+    pub major: String,
+    #[serde(rename = "minor")]
+    pub minor: String,
+    #[serde(rename = "patch")]
+    pub patch: String,
+    #[serde(rename = "patch_minor")]
+    pub patch_minor: String,
+}
+impl std::fmt::Debug for AuthenticatedSessionUserAgentOs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSessionUserAgentOs")
+            .field("family", &self.family)
+            .field("major", &self.major)
+            .field("minor", &self.minor)
+            .field("patch", &self.patch)
+            .field("patch_minor", &self.patch_minor)
+            .finish()
+    }
+}
+
+/// A browser or another program.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct AuthenticatedSessionUserAgentUserAgent {
+    #[serde(rename = "family")]
+    pub family: String,
+    #[serde(rename = "major")]
+    pub major: String,
+    #[serde(rename = "minor")]
+    pub minor: String,
+    #[serde(rename = "patch")]
+    pub patch: String,
+}
+impl std::fmt::Debug for AuthenticatedSessionUserAgentUserAgent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthenticatedSessionUserAgentUserAgent")
+            .field("family", &self.family)
+            .field("major", &self.major)
+            .field("minor", &self.minor)
+            .field("patch", &self.patch)
+            .finish()
+    }
+}
+
+/// Who may run a flow: everybody, those signed in, those who are not, superusers, or the service account of an outpost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum AuthenticationEnum {
+    #[serde(rename = "none")]
+    None,
+    #[serde(rename = "require_authenticated")]
+    RequireAuthenticated,
+    #[serde(rename = "require_unauthenticated")]
+    RequireUnauthenticated,
+    #[serde(rename = "require_superuser")]
+    RequireSuperuser,
+    #[serde(rename = "require_outpost")]
+    RequireOutpost,
+}
+impl AuthenticationEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::RequireAuthenticated => "require_authenticated",
+            Self::RequireUnauthenticated => "require_unauthenticated",
+            Self::RequireSuperuser => "require_superuser",
+            Self::RequireOutpost => "require_outpost",
+        }
+    }
+}
+impl std::str::FromStr for AuthenticationEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "none" => Self::None,
+            "require_authenticated" => Self::RequireAuthenticated,
+            "require_unauthenticated" => Self::RequireUnauthenticated,
+            "require_superuser" => Self::RequireSuperuser,
+            "require_outpost" => Self::RequireOutpost,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A way to prove who one is: `InbuiltBackend` compares with the password of the account, `TokenBackend` with its tokens that are app passwords, `LDAPBackend` asks the directory the account came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum BackendsEnum {
+    #[serde(rename = "authentik.core.auth.InbuiltBackend")]
+    AuthentikCoreAuthInbuiltBackend,
+    #[serde(rename = "authentik.core.auth.TokenBackend")]
+    AuthentikCoreAuthTokenBackend,
+    #[serde(rename = "authentik.sources.ldap.auth.LDAPBackend")]
+    AuthentikSourcesLdapAuthLdapBackend,
+}
+impl BackendsEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthentikCoreAuthInbuiltBackend => "authentik.core.auth.InbuiltBackend",
+            Self::AuthentikCoreAuthTokenBackend => "authentik.core.auth.TokenBackend",
+            Self::AuthentikSourcesLdapAuthLdapBackend => "authentik.sources.ldap.auth.LDAPBackend",
+        }
+    }
+}
+impl std::str::FromStr for BackendsEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "authentik.core.auth.InbuiltBackend" => Self::AuthentikCoreAuthInbuiltBackend,
+            "authentik.core.auth.TokenBackend" => Self::AuthentikCoreAuthTokenBackend,
+            "authentik.sources.ldap.auth.LDAPBackend" => Self::AuthentikSourcesLdapAuthLdapBackend,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// How the server looks, and which flows it runs, below a domain.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Brand {
+    #[serde(rename = "brand_uuid")]
+    pub brand_uuid: uuid::Uuid,
+    #[serde(rename = "domain")]
+    pub domain: String,
+    #[serde(rename = "default")]
+    pub default: bool,
+    #[serde(rename = "branding_title")]
+    pub branding_title: String,
+    #[serde(rename = "branding_logo")]
+    pub branding_logo: String,
+    #[serde(rename = "branding_favicon")]
+    pub branding_favicon: String,
+    #[serde(rename = "flow_authentication")]
+    pub flow_authentication: Option<uuid::Uuid>,
+    #[serde(rename = "flow_invalidation")]
+    pub flow_invalidation: Option<uuid::Uuid>,
+    #[serde(rename = "flow_recovery")]
+    pub flow_recovery: Option<uuid::Uuid>,
+    #[serde(rename = "flow_unenrollment")]
+    pub flow_unenrollment: Option<uuid::Uuid>,
+    #[serde(rename = "flow_user_settings")]
+    pub flow_user_settings: Option<uuid::Uuid>,
+    #[serde(rename = "flow_device_code")]
+    pub flow_device_code: Option<uuid::Uuid>,
+    #[serde(rename = "default_application")]
+    pub default_application: Option<uuid::Uuid>,
+    #[serde(rename = "web_certificate")]
+    pub web_certificate: Option<uuid::Uuid>,
+    #[serde(rename = "attributes")]
+    pub attributes: crate::types::Object,
+}
+impl std::fmt::Debug for Brand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Brand")
+            .field("brand_uuid", &self.brand_uuid)
+            .field("domain", &self.domain)
+            .field("default", &self.default)
+            .field("branding_title", &self.branding_title)
+            .field("branding_logo", &self.branding_logo)
+            .field("branding_favicon", &self.branding_favicon)
+            .field("flow_authentication", &self.flow_authentication)
+            .field("flow_invalidation", &self.flow_invalidation)
+            .field("flow_recovery", &self.flow_recovery)
+            .field("flow_unenrollment", &self.flow_unenrollment)
+            .field("flow_user_settings", &self.flow_user_settings)
+            .field("flow_device_code", &self.flow_device_code)
+            .field("default_application", &self.default_application)
+            .field("web_certificate", &self.web_certificate)
+            .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+
+/// A brand to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct BrandRequest {
+    #[serde(rename = "domain")]
+    pub domain: String,
+    #[serde(rename = "default", skip_serializing_if = "Option::is_none", default)]
+    pub default: Option<bool>,
+    #[serde(rename = "branding_title", skip_serializing_if = "Option::is_none", default)]
+    pub branding_title: Option<String>,
+    #[serde(rename = "branding_logo", skip_serializing_if = "Option::is_none", default)]
+    pub branding_logo: Option<String>,
+    #[serde(rename = "branding_favicon", skip_serializing_if = "Option::is_none", default)]
+    pub branding_favicon: Option<String>,
+    #[serde(
+        rename = "flow_authentication",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_authentication: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_invalidation",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_invalidation: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_recovery",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_recovery: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_unenrollment",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_unenrollment: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_user_settings",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_user_settings: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_device_code",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_device_code: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "default_application",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub default_application: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "web_certificate",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub web_certificate: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "attributes", skip_serializing_if = "Option::is_none", default)]
+    pub attributes: Option<crate::types::Object>,
+}
+impl std::fmt::Debug for BrandRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrandRequest")
+            .field("domain", &self.domain)
+            .field("default", &self.default)
+            .field("branding_title", &self.branding_title)
+            .field("branding_logo", &self.branding_logo)
+            .field("branding_favicon", &self.branding_favicon)
+            .field("flow_authentication", &self.flow_authentication)
+            .field("flow_invalidation", &self.flow_invalidation)
+            .field("flow_recovery", &self.flow_recovery)
+            .field("flow_unenrollment", &self.flow_unenrollment)
+            .field("flow_user_settings", &self.flow_user_settings)
+            .field("flow_device_code", &self.flow_device_code)
+            .field("default_application", &self.default_application)
+            .field("web_certificate", &self.web_certificate)
+            .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+impl rt::Model for BrandRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "domain",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "branding_title",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "branding_logo",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "branding_favicon",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_authentication",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_invalidation",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_recovery",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_unenrollment",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_user_settings",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_device_code",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_application",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "web_certificate",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "attributes",
+            kind: rt::Kind::Dict,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 /// How much is cached.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Cache {
@@ -1015,6 +1632,303 @@ impl std::fmt::Debug for Config {
             .field("cache_timeout_policies", &self.cache_timeout_policies)
             .field("cache_timeout_reputation", &self.cache_timeout_reputation)
             .finish()
+    }
+}
+
+/// Asks whether an application may have what it wants.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ConsentChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "pending_user")]
+    pub pending_user: String,
+    #[serde(rename = "pending_user_avatar")]
+    pub pending_user_avatar: String,
+    #[serde(rename = "header_text", skip_serializing_if = "Option::is_none")]
+    pub header_text: Option<String>,
+    #[serde(rename = "permissions")]
+    pub permissions: Vec<models::ConsentPermission>,
+    #[serde(rename = "additional_permissions")]
+    pub additional_permissions: Vec<models::ConsentPermission>,
+    #[serde(rename = "token")]
+    pub token: String,
+}
+impl std::fmt::Debug for ConsentChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("pending_user", &self.pending_user)
+            .field("pending_user_avatar", &self.pending_user_avatar)
+            .field("header_text", &self.header_text)
+            .field("permissions", &self.permissions)
+            .field("additional_permissions", &self.additional_permissions)
+            .field("token", &rt::Redacted)
+            .finish()
+    }
+}
+
+/// Agrees.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ConsentChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+    #[serde(rename = "token")]
+    pub token: String,
+}
+impl std::fmt::Debug for ConsentChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentChallengeResponseRequest")
+            .field("component", &self.component)
+            .field("token", &rt::Redacted)
+            .finish()
+    }
+}
+impl rt::Model for ConsentChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "component",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "token",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Something an application wants.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ConsentPermission {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "id")]
+    pub id: String,
+}
+impl std::fmt::Debug for ConsentPermission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentPermission").field("name", &self.name).field("id", &self.id).finish()
+    }
+}
+
+/// A stage that asks whether an application may have what it asks for.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ConsentStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "mode")]
+    pub mode: models::ConsentStageModeEnum,
+    #[serde(rename = "consent_expire_in")]
+    pub consent_expire_in: String,
+}
+impl std::fmt::Debug for ConsentStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("mode", &self.mode)
+            .field("consent_expire_in", &self.consent_expire_in)
+            .finish()
+    }
+}
+
+/// How long a consent is remembered: `always_require` asks every time, `permanent` once, `expiring` again after a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum ConsentStageModeEnum {
+    #[serde(rename = "always_require")]
+    AlwaysRequire,
+    #[serde(rename = "permanent")]
+    Permanent,
+    #[serde(rename = "expiring")]
+    Expiring,
+}
+impl ConsentStageModeEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlwaysRequire => "always_require",
+            Self::Permanent => "permanent",
+            Self::Expiring => "expiring",
+        }
+    }
+}
+impl std::str::FromStr for ConsentStageModeEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "always_require" => Self::AlwaysRequire,
+            "permanent" => Self::Permanent,
+            "expiring" => Self::Expiring,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A consent stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ConsentStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "mode", skip_serializing_if = "Option::is_none", default)]
+    pub mode: Option<models::ConsentStageModeEnum>,
+    #[serde(rename = "consent_expire_in", skip_serializing_if = "Option::is_none", default)]
+    pub consent_expire_in: Option<String>,
+}
+impl std::fmt::Debug for ConsentStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentStageRequest")
+            .field("name", &self.name)
+            .field("mode", &self.mode)
+            .field("consent_expire_in", &self.consent_expire_in)
+            .finish()
+    }
+}
+impl rt::Model for ConsentStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["always_require", "permanent", "expiring"],
+        },
+        rt::Field {
+            name: "consent_expire_in",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// What every page of a flow shows.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ContextualFlowInfo {
+    #[serde(rename = "title", skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(rename = "background", skip_serializing_if = "Option::is_none")]
+    pub background: Option<String>,
+    #[serde(rename = "cancel_url")]
+    pub cancel_url: String,
+    #[serde(rename = "layout")]
+    pub layout: models::ContextualFlowInfoLayoutEnum,
+}
+impl std::fmt::Debug for ContextualFlowInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContextualFlowInfo")
+            .field("title", &self.title)
+            .field("background", &self.background)
+            .field("cancel_url", &self.cancel_url)
+            .field("layout", &self.layout)
+            .finish()
+    }
+}
+
+/// How a page of a flow is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum ContextualFlowInfoLayoutEnum {
+    #[serde(rename = "stacked")]
+    Stacked,
+    #[serde(rename = "content_left")]
+    ContentLeft,
+    #[serde(rename = "content_right")]
+    ContentRight,
+    #[serde(rename = "sidebar_left")]
+    SidebarLeft,
+    #[serde(rename = "sidebar_right")]
+    SidebarRight,
+}
+impl ContextualFlowInfoLayoutEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stacked => "stacked",
+            Self::ContentLeft => "content_left",
+            Self::ContentRight => "content_right",
+            Self::SidebarLeft => "sidebar_left",
+            Self::SidebarRight => "sidebar_right",
+        }
+    }
+}
+impl std::str::FromStr for ContextualFlowInfoLayoutEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "stacked" => Self::Stacked,
+            "content_left" => Self::ContentLeft,
+            "content_right" => Self::ContentRight,
+            "sidebar_left" => Self::SidebarLeft,
+            "sidebar_right" => Self::SidebarRight,
+            _ => return Err(()),
+        })
     }
 }
 
@@ -1102,6 +2016,218 @@ impl std::str::FromStr for CoreUsersListTypeParameterInner {
             _ => return Err(()),
         })
     }
+}
+
+/// What a client needs to know of a brand.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct CurrentBrand {
+    #[serde(rename = "matched_domain")]
+    pub matched_domain: String,
+    #[serde(rename = "branding_title")]
+    pub branding_title: String,
+    #[serde(rename = "branding_logo")]
+    pub branding_logo: String,
+    #[serde(rename = "branding_favicon")]
+    pub branding_favicon: String,
+    #[serde(rename = "ui_footer_links")]
+    pub ui_footer_links: Vec<models::FooterLink>,
+    #[serde(rename = "ui_theme")]
+    pub ui_theme: models::UiThemeEnum,
+    #[serde(rename = "flow_authentication", skip_serializing_if = "Option::is_none")]
+    pub flow_authentication: Option<String>,
+    #[serde(rename = "flow_invalidation", skip_serializing_if = "Option::is_none")]
+    pub flow_invalidation: Option<String>,
+    #[serde(rename = "flow_recovery", skip_serializing_if = "Option::is_none")]
+    pub flow_recovery: Option<String>,
+    #[serde(rename = "flow_unenrollment", skip_serializing_if = "Option::is_none")]
+    pub flow_unenrollment: Option<String>,
+    #[serde(rename = "flow_user_settings", skip_serializing_if = "Option::is_none")]
+    pub flow_user_settings: Option<String>,
+    #[serde(rename = "flow_device_code", skip_serializing_if = "Option::is_none")]
+    pub flow_device_code: Option<String>,
+    #[serde(rename = "default_locale")]
+    pub default_locale: String,
+}
+impl std::fmt::Debug for CurrentBrand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CurrentBrand")
+            .field("matched_domain", &self.matched_domain)
+            .field("branding_title", &self.branding_title)
+            .field("branding_logo", &self.branding_logo)
+            .field("branding_favicon", &self.branding_favicon)
+            .field("ui_footer_links", &self.ui_footer_links)
+            .field("ui_theme", &self.ui_theme)
+            .field("flow_authentication", &self.flow_authentication)
+            .field("flow_invalidation", &self.flow_invalidation)
+            .field("flow_recovery", &self.flow_recovery)
+            .field("flow_unenrollment", &self.flow_unenrollment)
+            .field("flow_user_settings", &self.flow_user_settings)
+            .field("flow_device_code", &self.flow_device_code)
+            .field("default_locale", &self.default_locale)
+            .finish()
+    }
+}
+
+/// What happens when a flow is not for the caller: `message` says so, `continue` goes on to the next page, `message_continue` goes on if one was named and says so otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum DeniedActionEnum {
+    #[serde(rename = "message_continue")]
+    MessageContinue,
+    #[serde(rename = "message")]
+    Message,
+    #[serde(rename = "continue")]
+    Continue,
+}
+impl DeniedActionEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MessageContinue => "message_continue",
+            Self::Message => "message",
+            Self::Continue => "continue",
+        }
+    }
+}
+impl std::str::FromStr for DeniedActionEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "message_continue" => Self::MessageContinue,
+            "message" => Self::Message,
+            "continue" => Self::Continue,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A stage that refuses whoever reaches it.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct DenyStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "deny_message")]
+    pub deny_message: String,
+}
+impl std::fmt::Debug for DenyStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DenyStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("deny_message", &self.deny_message)
+            .finish()
+    }
+}
+
+/// A deny stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DenyStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "deny_message", skip_serializing_if = "Option::is_none", default)]
+    pub deny_message: Option<String>,
+}
+impl std::fmt::Debug for DenyStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DenyStageRequest").field("name", &self.name).field("deny_message", &self.deny_message).finish()
+    }
+}
+impl rt::Model for DenyStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "deny_message",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Asks nothing; any answer goes on.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct DummyChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "name")]
+    pub name: String,
+}
+impl std::fmt::Debug for DummyChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DummyChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("name", &self.name)
+            .finish()
+    }
+}
+
+/// Goes on.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DummyChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+}
+impl std::fmt::Debug for DummyChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DummyChallengeResponseRequest").field("component", &self.component).finish()
+    }
+}
+impl rt::Model for DummyChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "component",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
 }
 
 /// A policy that waits for a while and then gives the outcome it was told, for trying things out.
@@ -1241,6 +2367,453 @@ impl rt::Model for DummyPolicyRequest {
             choices: &[],
         },
     ];
+}
+
+/// A stage that does nothing, or fails, for trying things out.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct DummyStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "throw_error")]
+    pub throw_error: bool,
+}
+impl std::fmt::Debug for DummyStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DummyStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("throw_error", &self.throw_error)
+            .finish()
+    }
+}
+
+/// A dummy stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct DummyStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "throw_error", skip_serializing_if = "Option::is_none", default)]
+    pub throw_error: Option<bool>,
+}
+impl std::fmt::Debug for DummyStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DummyStageRequest").field("name", &self.name).field("throw_error", &self.throw_error).finish()
+    }
+}
+impl rt::Model for DummyStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "throw_error",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// An e-mail with a link to go on was sent. Any answer sends it again.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct EmailChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+}
+impl std::fmt::Debug for EmailChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmailChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .finish()
+    }
+}
+
+/// Has the e-mail sent again.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EmailChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+}
+impl std::fmt::Debug for EmailChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmailChallengeResponseRequest").field("component", &self.component).finish()
+    }
+}
+impl rt::Model for EmailChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "component",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
+/// A stage that sends a link to the account by e-mail and goes on when it is followed.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct EmailStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "use_global_settings")]
+    pub use_global_settings: bool,
+    #[serde(rename = "host")]
+    pub host: String,
+    #[serde(rename = "port")]
+    pub port: i32,
+    #[serde(rename = "username")]
+    pub username: String,
+    #[serde(rename = "use_tls")]
+    pub use_tls: bool,
+    #[serde(rename = "use_ssl")]
+    pub use_ssl: bool,
+    #[serde(rename = "timeout")]
+    pub timeout: i32,
+    #[serde(rename = "from_address")]
+    pub from_address: String,
+    #[serde(rename = "token_expiry")]
+    pub token_expiry: i32,
+    #[serde(rename = "subject")]
+    pub subject: String,
+    #[serde(rename = "template")]
+    pub template: String,
+    #[serde(rename = "activate_user_on_success")]
+    pub activate_user_on_success: bool,
+}
+impl std::fmt::Debug for EmailStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmailStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("use_global_settings", &self.use_global_settings)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("username", &self.username)
+            .field("use_tls", &self.use_tls)
+            .field("use_ssl", &self.use_ssl)
+            .field("timeout", &self.timeout)
+            .field("from_address", &self.from_address)
+            .field("token_expiry", &self.token_expiry)
+            .field("subject", &self.subject)
+            .field("template", &self.template)
+            .field("activate_user_on_success", &self.activate_user_on_success)
+            .finish()
+    }
+}
+
+/// An email stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct EmailStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "use_global_settings", skip_serializing_if = "Option::is_none", default)]
+    pub use_global_settings: Option<bool>,
+    #[serde(rename = "host", skip_serializing_if = "Option::is_none", default)]
+    pub host: Option<String>,
+    #[serde(rename = "port", skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<i32>,
+    #[serde(rename = "username", skip_serializing_if = "Option::is_none", default)]
+    pub username: Option<String>,
+    #[serde(rename = "password", skip_serializing_if = "Option::is_none", default)]
+    pub password: Option<String>,
+    #[serde(rename = "use_tls", skip_serializing_if = "Option::is_none", default)]
+    pub use_tls: Option<bool>,
+    #[serde(rename = "use_ssl", skip_serializing_if = "Option::is_none", default)]
+    pub use_ssl: Option<bool>,
+    #[serde(rename = "timeout", skip_serializing_if = "Option::is_none", default)]
+    pub timeout: Option<i32>,
+    #[serde(rename = "from_address", skip_serializing_if = "Option::is_none", default)]
+    pub from_address: Option<String>,
+    #[serde(rename = "token_expiry", skip_serializing_if = "Option::is_none", default)]
+    pub token_expiry: Option<i32>,
+    #[serde(rename = "subject", skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
+    #[serde(rename = "template", skip_serializing_if = "Option::is_none", default)]
+    pub template: Option<String>,
+    #[serde(rename = "activate_user_on_success", skip_serializing_if = "Option::is_none", default)]
+    pub activate_user_on_success: Option<bool>,
+}
+impl std::fmt::Debug for EmailStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmailStageRequest")
+            .field("name", &self.name)
+            .field("use_global_settings", &self.use_global_settings)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("username", &self.username)
+            .field("password", &rt::Redacted)
+            .field("use_tls", &self.use_tls)
+            .field("use_ssl", &self.use_ssl)
+            .field("timeout", &self.timeout)
+            .field("from_address", &self.from_address)
+            .field("token_expiry", &self.token_expiry)
+            .field("subject", &self.subject)
+            .field("template", &self.template)
+            .field("activate_user_on_success", &self.activate_user_on_success)
+            .finish()
+    }
+}
+impl rt::Model for EmailStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "use_global_settings",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "host",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "port",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "username",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "password",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "use_tls",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "use_ssl",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "timeout",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "from_address",
+            kind: rt::Kind::Email,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: Some(254),
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "token_expiry",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "subject",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "template",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "activate_user_on_success",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Why an answer was refused.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ErrorDetail {
+    #[serde(rename = "string")]
+    pub string: String,
+    #[serde(rename = "code")]
+    pub code: String,
+}
+impl std::fmt::Debug for ErrorDetail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ErrorDetail").field("string", &self.string).field("code", &self.code).finish()
+    }
 }
 
 /// Where clients report their own errors. This server never asks them to.
@@ -2223,6 +3796,806 @@ impl rt::Model for FilePathRequest {
     }];
 }
 
+/// Stages that somebody goes through one after another, such as to sign in.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Flow {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "policybindingmodel_ptr_id")]
+    pub policybindingmodel_ptr_id: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "slug")]
+    pub slug: String,
+    #[serde(rename = "title")]
+    pub title: String,
+    #[serde(rename = "designation")]
+    pub designation: models::FlowDesignationEnum,
+    #[serde(rename = "background")]
+    pub background: String,
+    #[serde(rename = "stages")]
+    pub stages: Vec<uuid::Uuid>,
+    #[serde(rename = "policies")]
+    pub policies: Vec<uuid::Uuid>,
+    #[serde(rename = "cache_count")]
+    pub cache_count: i32,
+    #[serde(rename = "policy_engine_mode")]
+    pub policy_engine_mode: models::PolicyEngineMode,
+    #[serde(rename = "compatibility_mode")]
+    pub compatibility_mode: bool,
+    #[serde(rename = "export_url")]
+    pub export_url: String,
+    #[serde(rename = "layout")]
+    pub layout: models::FlowLayoutEnum,
+    #[serde(rename = "denied_action")]
+    pub denied_action: models::DeniedActionEnum,
+    #[serde(rename = "authentication")]
+    pub authentication: models::AuthenticationEnum,
+}
+impl std::fmt::Debug for Flow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flow")
+            .field("pk", &self.pk)
+            .field("policybindingmodel_ptr_id", &self.policybindingmodel_ptr_id)
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("title", &self.title)
+            .field("designation", &self.designation)
+            .field("background", &self.background)
+            .field("stages", &self.stages)
+            .field("policies", &self.policies)
+            .field("cache_count", &self.cache_count)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("compatibility_mode", &self.compatibility_mode)
+            .field("export_url", &self.export_url)
+            .field("layout", &self.layout)
+            .field("denied_action", &self.denied_action)
+            .field("authentication", &self.authentication)
+            .finish()
+    }
+}
+
+/// What a flow is for: signing in, letting an application in, signing out, opening an account, closing it, getting back into it, or setting up a way to sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum FlowDesignationEnum {
+    #[serde(rename = "authentication")]
+    Authentication,
+    #[serde(rename = "authorization")]
+    Authorization,
+    #[serde(rename = "invalidation")]
+    Invalidation,
+    #[serde(rename = "enrollment")]
+    Enrollment,
+    #[serde(rename = "unenrollment")]
+    Unenrollment,
+    #[serde(rename = "recovery")]
+    Recovery,
+    #[serde(rename = "stage_configuration")]
+    StageConfiguration,
+}
+impl FlowDesignationEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Authorization => "authorization",
+            Self::Invalidation => "invalidation",
+            Self::Enrollment => "enrollment",
+            Self::Unenrollment => "unenrollment",
+            Self::Recovery => "recovery",
+            Self::StageConfiguration => "stage_configuration",
+        }
+    }
+}
+impl std::str::FromStr for FlowDesignationEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "authentication" => Self::Authentication,
+            "authorization" => Self::Authorization,
+            "invalidation" => Self::Invalidation,
+            "enrollment" => Self::Enrollment,
+            "unenrollment" => Self::Unenrollment,
+            "recovery" => Self::Recovery,
+            "stage_configuration" => Self::StageConfiguration,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A stage failed. There is nothing to answer.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct FlowErrorChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "request_id")]
+    pub request_id: String,
+    #[serde(rename = "error", skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(rename = "traceback", skip_serializing_if = "Option::is_none")]
+    pub traceback: Option<String>,
+}
+impl std::fmt::Debug for FlowErrorChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowErrorChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("request_id", &self.request_id)
+            .field("error", &self.error)
+            .field("traceback", &self.traceback)
+            .finish()
+    }
+}
+
+/// How a flow has run so far.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct FlowInspection {
+    #[serde(rename = "plans")]
+    pub plans: Vec<models::FlowInspectorPlan>,
+    #[serde(rename = "current_plan", skip_serializing_if = "Option::is_none")]
+    pub current_plan: Option<models::FlowInspectorPlan>,
+    #[serde(rename = "is_completed")]
+    pub is_completed: bool,
+}
+impl std::fmt::Debug for FlowInspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowInspection")
+            .field("plans", &self.plans)
+            .field("current_plan", &self.current_plan)
+            .field("is_completed", &self.is_completed)
+            .finish()
+    }
+}
+
+/// What is left of a run of a flow at one moment.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct FlowInspectorPlan {
+    #[serde(rename = "current_stage")]
+    pub current_stage: Option<models::FlowStageBinding>,
+    #[serde(rename = "next_planned_stage")]
+    pub next_planned_stage: Option<models::FlowStageBinding>,
+    #[serde(rename = "plan_context")]
+    pub plan_context: crate::types::Object,
+    #[serde(rename = "session_id")]
+    pub session_id: String,
+}
+impl std::fmt::Debug for FlowInspectorPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowInspectorPlan")
+            .field("current_stage", &self.current_stage)
+            .field("next_planned_stage", &self.next_planned_stage)
+            .field("plan_context", &self.plan_context)
+            .field("session_id", &self.session_id)
+            .finish()
+    }
+}
+
+/// Where on the page a flow puts its dialogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum FlowLayoutEnum {
+    #[serde(rename = "stacked")]
+    Stacked,
+    #[serde(rename = "content_left")]
+    ContentLeft,
+    #[serde(rename = "content_right")]
+    ContentRight,
+    #[serde(rename = "sidebar_left")]
+    SidebarLeft,
+    #[serde(rename = "sidebar_right")]
+    SidebarRight,
+}
+impl FlowLayoutEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stacked => "stacked",
+            Self::ContentLeft => "content_left",
+            Self::ContentRight => "content_right",
+            Self::SidebarLeft => "sidebar_left",
+            Self::SidebarRight => "sidebar_right",
+        }
+    }
+}
+impl std::str::FromStr for FlowLayoutEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "stacked" => Self::Stacked,
+            "content_left" => Self::ContentLeft,
+            "content_right" => Self::ContentRight,
+            "sidebar_left" => Self::SidebarLeft,
+            "sidebar_right" => Self::SidebarRight,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A flow to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FlowRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "slug")]
+    pub slug: String,
+    #[serde(rename = "title")]
+    pub title: String,
+    #[serde(rename = "designation")]
+    pub designation: models::FlowDesignationEnum,
+    #[serde(rename = "policy_engine_mode", skip_serializing_if = "Option::is_none", default)]
+    pub policy_engine_mode: Option<models::PolicyEngineMode>,
+    #[serde(rename = "compatibility_mode", skip_serializing_if = "Option::is_none", default)]
+    pub compatibility_mode: Option<bool>,
+    #[serde(rename = "layout", skip_serializing_if = "Option::is_none", default)]
+    pub layout: Option<models::FlowLayoutEnum>,
+    #[serde(rename = "denied_action", skip_serializing_if = "Option::is_none", default)]
+    pub denied_action: Option<models::DeniedActionEnum>,
+    #[serde(rename = "authentication", skip_serializing_if = "Option::is_none", default)]
+    pub authentication: Option<models::AuthenticationEnum>,
+}
+impl std::fmt::Debug for FlowRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowRequest")
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("title", &self.title)
+            .field("designation", &self.designation)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("compatibility_mode", &self.compatibility_mode)
+            .field("layout", &self.layout)
+            .field("denied_action", &self.denied_action)
+            .field("authentication", &self.authentication)
+            .finish()
+    }
+}
+impl rt::Model for FlowRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "slug",
+            kind: rt::Kind::Slug,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: Some(50),
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "title",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "designation",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentication",
+                "authorization",
+                "invalidation",
+                "enrollment",
+                "unenrollment",
+                "recovery",
+                "stage_configuration",
+            ],
+        },
+        rt::Field {
+            name: "policy_engine_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["all", "any"],
+        },
+        rt::Field {
+            name: "compatibility_mode",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "layout",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["stacked", "content_left", "content_right", "sidebar_left", "sidebar_right"],
+        },
+        rt::Field {
+            name: "denied_action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["message_continue", "message", "continue"],
+        },
+        rt::Field {
+            name: "authentication",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "none",
+                "require_authenticated",
+                "require_unauthenticated",
+                "require_superuser",
+                "require_outpost",
+            ],
+        },
+    ];
+}
+
+/// A flow, without what it consists of.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct FlowSet {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "policybindingmodel_ptr_id")]
+    pub policybindingmodel_ptr_id: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "slug")]
+    pub slug: String,
+    #[serde(rename = "title")]
+    pub title: String,
+    #[serde(rename = "designation")]
+    pub designation: models::FlowDesignationEnum,
+    #[serde(rename = "background")]
+    pub background: String,
+    #[serde(rename = "policy_engine_mode")]
+    pub policy_engine_mode: models::PolicyEngineMode,
+    #[serde(rename = "compatibility_mode")]
+    pub compatibility_mode: bool,
+    #[serde(rename = "export_url")]
+    pub export_url: String,
+    #[serde(rename = "layout")]
+    pub layout: models::FlowLayoutEnum,
+    #[serde(rename = "denied_action")]
+    pub denied_action: models::DeniedActionEnum,
+}
+impl std::fmt::Debug for FlowSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowSet")
+            .field("pk", &self.pk)
+            .field("policybindingmodel_ptr_id", &self.policybindingmodel_ptr_id)
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("title", &self.title)
+            .field("designation", &self.designation)
+            .field("background", &self.background)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("compatibility_mode", &self.compatibility_mode)
+            .field("export_url", &self.export_url)
+            .field("layout", &self.layout)
+            .field("denied_action", &self.denied_action)
+            .finish()
+    }
+}
+
+/// Makes a stage part of a flow.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct FlowStageBinding {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "policybindingmodel_ptr_id")]
+    pub policybindingmodel_ptr_id: uuid::Uuid,
+    #[serde(rename = "target")]
+    pub target: uuid::Uuid,
+    #[serde(rename = "stage")]
+    pub stage: uuid::Uuid,
+    #[serde(rename = "stage_obj")]
+    pub stage_obj: models::Stage,
+    #[serde(rename = "evaluate_on_plan")]
+    pub evaluate_on_plan: bool,
+    #[serde(rename = "re_evaluate_policies")]
+    pub re_evaluate_policies: bool,
+    #[serde(rename = "order")]
+    pub order: i32,
+    #[serde(rename = "policy_engine_mode")]
+    pub policy_engine_mode: models::PolicyEngineMode,
+    #[serde(rename = "invalid_response_action")]
+    pub invalid_response_action: models::InvalidResponseActionEnum,
+}
+impl std::fmt::Debug for FlowStageBinding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowStageBinding")
+            .field("pk", &self.pk)
+            .field("policybindingmodel_ptr_id", &self.policybindingmodel_ptr_id)
+            .field("target", &self.target)
+            .field("stage", &self.stage)
+            .field("stage_obj", &self.stage_obj)
+            .field("evaluate_on_plan", &self.evaluate_on_plan)
+            .field("re_evaluate_policies", &self.re_evaluate_policies)
+            .field("order", &self.order)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("invalid_response_action", &self.invalid_response_action)
+            .finish()
+    }
+}
+
+/// A stage binding to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct FlowStageBindingRequest {
+    #[serde(rename = "target")]
+    pub target: uuid::Uuid,
+    #[serde(rename = "stage")]
+    pub stage: uuid::Uuid,
+    #[serde(rename = "evaluate_on_plan", skip_serializing_if = "Option::is_none", default)]
+    pub evaluate_on_plan: Option<bool>,
+    #[serde(rename = "re_evaluate_policies", skip_serializing_if = "Option::is_none", default)]
+    pub re_evaluate_policies: Option<bool>,
+    #[serde(rename = "order")]
+    pub order: i32,
+    #[serde(rename = "policy_engine_mode", skip_serializing_if = "Option::is_none", default)]
+    pub policy_engine_mode: Option<models::PolicyEngineMode>,
+    #[serde(rename = "invalid_response_action", skip_serializing_if = "Option::is_none", default)]
+    pub invalid_response_action: Option<models::InvalidResponseActionEnum>,
+}
+impl std::fmt::Debug for FlowStageBindingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowStageBindingRequest")
+            .field("target", &self.target)
+            .field("stage", &self.stage)
+            .field("evaluate_on_plan", &self.evaluate_on_plan)
+            .field("re_evaluate_policies", &self.re_evaluate_policies)
+            .field("order", &self.order)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("invalid_response_action", &self.invalid_response_action)
+            .finish()
+    }
+}
+impl rt::Model for FlowStageBindingRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "target",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "stage",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "evaluate_on_plan",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "re_evaluate_policies",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "policy_engine_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["all", "any"],
+        },
+        rt::Field {
+            name: "invalid_response_action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["retry", "restart", "restart_with_context"],
+        },
+    ];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum FlowsBindingsListInvalidResponseActionParameter {
+    #[serde(rename = "restart")]
+    Restart,
+    #[serde(rename = "restart_with_context")]
+    RestartWithContext,
+    #[serde(rename = "retry")]
+    Retry,
+}
+impl FlowsBindingsListInvalidResponseActionParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::RestartWithContext => "restart_with_context",
+            Self::Retry => "retry",
+        }
+    }
+}
+impl std::str::FromStr for FlowsBindingsListInvalidResponseActionParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "restart" => Self::Restart,
+            "restart_with_context" => Self::RestartWithContext,
+            "retry" => Self::Retry,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum FlowsBindingsListPolicyEngineModeParameter {
+    #[serde(rename = "all")]
+    All,
+    #[serde(rename = "any")]
+    Any,
+}
+impl FlowsBindingsListPolicyEngineModeParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Any => "any",
+        }
+    }
+}
+impl std::str::FromStr for FlowsBindingsListPolicyEngineModeParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "all" => Self::All,
+            "any" => Self::Any,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum FlowsInstancesListDeniedActionParameter {
+    #[serde(rename = "continue")]
+    Continue,
+    #[serde(rename = "message")]
+    Message,
+    #[serde(rename = "message_continue")]
+    MessageContinue,
+}
+impl FlowsInstancesListDeniedActionParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Message => "message",
+            Self::MessageContinue => "message_continue",
+        }
+    }
+}
+impl std::str::FromStr for FlowsInstancesListDeniedActionParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "continue" => Self::Continue,
+            "message" => Self::Message,
+            "message_continue" => Self::MessageContinue,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum FlowsInstancesListDesignationParameter {
+    #[serde(rename = "authentication")]
+    Authentication,
+    #[serde(rename = "authorization")]
+    Authorization,
+    #[serde(rename = "enrollment")]
+    Enrollment,
+    #[serde(rename = "invalidation")]
+    Invalidation,
+    #[serde(rename = "recovery")]
+    Recovery,
+    #[serde(rename = "stage_configuration")]
+    StageConfiguration,
+    #[serde(rename = "unenrollment")]
+    Unenrollment,
+}
+impl FlowsInstancesListDesignationParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication",
+            Self::Authorization => "authorization",
+            Self::Enrollment => "enrollment",
+            Self::Invalidation => "invalidation",
+            Self::Recovery => "recovery",
+            Self::StageConfiguration => "stage_configuration",
+            Self::Unenrollment => "unenrollment",
+        }
+    }
+}
+impl std::str::FromStr for FlowsInstancesListDesignationParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "authentication" => Self::Authentication,
+            "authorization" => Self::Authorization,
+            "enrollment" => Self::Enrollment,
+            "invalidation" => Self::Invalidation,
+            "recovery" => Self::Recovery,
+            "stage_configuration" => Self::StageConfiguration,
+            "unenrollment" => Self::Unenrollment,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// A link at the foot of every page.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct FooterLink {
+    #[serde(rename = "href")]
+    pub href: Option<String>,
+    #[serde(rename = "name")]
+    pub name: String,
+}
+impl std::fmt::Debug for FooterLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FooterLink").field("href", &self.href).field("name", &self.name).finish()
+    }
+}
+
+/// How far a session may travel before it ends: anywhere, within the continent, also within the country, or also within the city.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum GeoipBindingEnum {
+    #[serde(rename = "no_binding")]
+    NoBinding,
+    #[serde(rename = "bind_continent")]
+    BindContinent,
+    #[serde(rename = "bind_continent_country")]
+    BindContinentCountry,
+    #[serde(rename = "bind_continent_country_city")]
+    BindContinentCountryCity,
+}
+impl GeoipBindingEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBinding => "no_binding",
+            Self::BindContinent => "bind_continent",
+            Self::BindContinentCountry => "bind_continent_country",
+            Self::BindContinentCountryCity => "bind_continent_country_city",
+        }
+    }
+}
+impl std::str::FromStr for GeoipBindingEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "no_binding" => Self::NoBinding,
+            "bind_continent" => Self::BindContinent,
+            "bind_continent_country" => Self::BindContinentCountry,
+            "bind_continent_country_city" => Self::BindContinentCountryCity,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// A group of accounts.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Group {
@@ -2418,6 +4791,400 @@ impl rt::Model for GroupRequest {
     ];
 }
 
+/// Asks who somebody is.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct IdentificationChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "user_fields")]
+    pub user_fields: Option<Vec<String>>,
+    #[serde(rename = "password_fields")]
+    pub password_fields: bool,
+    #[serde(rename = "allow_show_password")]
+    pub allow_show_password: bool,
+    #[serde(rename = "application_pre", skip_serializing_if = "Option::is_none")]
+    pub application_pre: Option<String>,
+    #[serde(rename = "flow_designation")]
+    pub flow_designation: models::FlowDesignationEnum,
+    #[serde(rename = "enroll_url", skip_serializing_if = "Option::is_none")]
+    pub enroll_url: Option<String>,
+    #[serde(rename = "recovery_url", skip_serializing_if = "Option::is_none")]
+    pub recovery_url: Option<String>,
+    #[serde(rename = "passwordless_url", skip_serializing_if = "Option::is_none")]
+    pub passwordless_url: Option<String>,
+    #[serde(rename = "primary_action")]
+    pub primary_action: String,
+    #[serde(rename = "sources")]
+    pub sources: Vec<models::LoginSource>,
+    #[serde(rename = "show_source_labels")]
+    pub show_source_labels: bool,
+}
+impl std::fmt::Debug for IdentificationChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentificationChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("user_fields", &self.user_fields)
+            .field("password_fields", &self.password_fields)
+            .field("allow_show_password", &self.allow_show_password)
+            .field("application_pre", &self.application_pre)
+            .field("flow_designation", &self.flow_designation)
+            .field("enroll_url", &self.enroll_url)
+            .field("recovery_url", &self.recovery_url)
+            .field("passwordless_url", &self.passwordless_url)
+            .field("primary_action", &self.primary_action)
+            .field("sources", &self.sources)
+            .field("show_source_labels", &self.show_source_labels)
+            .finish()
+    }
+}
+
+/// Says who somebody is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct IdentificationChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+    #[serde(rename = "uid_field")]
+    pub uid_field: String,
+    #[serde(
+        rename = "password",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub password: Option<Option<String>>,
+}
+impl std::fmt::Debug for IdentificationChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentificationChallengeResponseRequest")
+            .field("component", &self.component)
+            .field("uid_field", &self.uid_field)
+            .field("password", &rt::Redacted)
+            .finish()
+    }
+}
+impl rt::Model for IdentificationChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "component",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "uid_field",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "password",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// A stage that asks who wants to go on and looks the account up.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct IdentificationStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "user_fields")]
+    pub user_fields: Vec<models::UserFieldsEnum>,
+    #[serde(rename = "password_stage")]
+    pub password_stage: Option<uuid::Uuid>,
+    #[serde(rename = "case_insensitive_matching")]
+    pub case_insensitive_matching: bool,
+    #[serde(rename = "show_matched_user")]
+    pub show_matched_user: bool,
+    #[serde(rename = "enrollment_flow")]
+    pub enrollment_flow: Option<uuid::Uuid>,
+    #[serde(rename = "recovery_flow")]
+    pub recovery_flow: Option<uuid::Uuid>,
+    #[serde(rename = "passwordless_flow")]
+    pub passwordless_flow: Option<uuid::Uuid>,
+    #[serde(rename = "sources")]
+    pub sources: Vec<uuid::Uuid>,
+    #[serde(rename = "show_source_labels")]
+    pub show_source_labels: bool,
+    #[serde(rename = "pretend_user_exists")]
+    pub pretend_user_exists: bool,
+}
+impl std::fmt::Debug for IdentificationStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentificationStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("user_fields", &self.user_fields)
+            .field("password_stage", &self.password_stage)
+            .field("case_insensitive_matching", &self.case_insensitive_matching)
+            .field("show_matched_user", &self.show_matched_user)
+            .field("enrollment_flow", &self.enrollment_flow)
+            .field("recovery_flow", &self.recovery_flow)
+            .field("passwordless_flow", &self.passwordless_flow)
+            .field("sources", &self.sources)
+            .field("show_source_labels", &self.show_source_labels)
+            .field("pretend_user_exists", &self.pretend_user_exists)
+            .finish()
+    }
+}
+
+/// An identification stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct IdentificationStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "user_fields", skip_serializing_if = "Option::is_none", default)]
+    pub user_fields: Option<Vec<models::UserFieldsEnum>>,
+    #[serde(
+        rename = "password_stage",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub password_stage: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "case_insensitive_matching", skip_serializing_if = "Option::is_none", default)]
+    pub case_insensitive_matching: Option<bool>,
+    #[serde(rename = "show_matched_user", skip_serializing_if = "Option::is_none", default)]
+    pub show_matched_user: Option<bool>,
+    #[serde(
+        rename = "enrollment_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub enrollment_flow: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "recovery_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub recovery_flow: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "passwordless_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub passwordless_flow: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "sources", skip_serializing_if = "Option::is_none", default)]
+    pub sources: Option<Vec<uuid::Uuid>>,
+    #[serde(rename = "show_source_labels", skip_serializing_if = "Option::is_none", default)]
+    pub show_source_labels: Option<bool>,
+    #[serde(rename = "pretend_user_exists", skip_serializing_if = "Option::is_none", default)]
+    pub pretend_user_exists: Option<bool>,
+}
+impl std::fmt::Debug for IdentificationStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdentificationStageRequest")
+            .field("name", &self.name)
+            .field("user_fields", &self.user_fields)
+            .field("password_stage", &self.password_stage)
+            .field("case_insensitive_matching", &self.case_insensitive_matching)
+            .field("show_matched_user", &self.show_matched_user)
+            .field("enrollment_flow", &self.enrollment_flow)
+            .field("recovery_flow", &self.recovery_flow)
+            .field("passwordless_flow", &self.passwordless_flow)
+            .field("sources", &self.sources)
+            .field("show_source_labels", &self.show_source_labels)
+            .field("pretend_user_exists", &self.pretend_user_exists)
+            .finish()
+    }
+}
+impl rt::Model for IdentificationStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user_fields",
+            kind: rt::Kind::List,
+            item: Some(rt::Kind::Choice),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["email", "username", "upn"],
+        },
+        rt::Field {
+            name: "password_stage",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "case_insensitive_matching",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "show_matched_user",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "enrollment_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "recovery_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "passwordless_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "sources",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::PkUuid),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "show_source_labels",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "pretend_user_exists",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 /// What a token is good for: `api` opens this API as a bearer credential, `app_password` stands in for a password at login and for the client credentials grant, `recovery` is a single-use login link, `verification` is an internal single-use credential. Only the first two can be chosen by a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum IntentEnum {
@@ -2452,6 +5219,51 @@ impl std::str::FromStr for IntentEnum {
             "app_password" => Self::AppPassword,
             _ => return Err(()),
         })
+    }
+}
+
+/// What follows a refused answer: the same stage again, the flow from its start, or that with what is known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum InvalidResponseActionEnum {
+    #[serde(rename = "retry")]
+    Retry,
+    #[serde(rename = "restart")]
+    Restart,
+    #[serde(rename = "restart_with_context")]
+    RestartWithContext,
+}
+impl InvalidResponseActionEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Restart => "restart",
+            Self::RestartWithContext => "restart_with_context",
+        }
+    }
+}
+impl std::str::FromStr for InvalidResponseActionEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "retry" => Self::Retry,
+            "restart" => Self::Restart,
+            "restart_with_context" => Self::RestartWithContext,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// Where something is.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Link {
+    #[serde(rename = "link")]
+    pub link: String,
+}
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("link", &rt::Redacted).finish()
     }
 }
 
@@ -2531,6 +5343,26 @@ impl std::str::FromStr for LogLevelEnum {
             "notset" => Self::Notset,
             _ => return Err(()),
         })
+    }
+}
+
+/// Another server to sign in with.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct LoginSource {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "icon_url", skip_serializing_if = "Option::is_none")]
+    pub icon_url: Option<Option<String>>,
+    #[serde(rename = "challenge")]
+    pub challenge: crate::types::Object,
+}
+impl std::fmt::Debug for LoginSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoginSource")
+            .field("name", &self.name)
+            .field("icon_url", &self.icon_url)
+            .field("challenge", &self.challenge)
+            .finish()
     }
 }
 
@@ -2979,6 +5811,43 @@ impl std::str::FromStr for ModelEnum {
     }
 }
 
+/// How far the address of a session may move before the session ends: anywhere, within the autonomous system, also within the network, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum NetworkBindingEnum {
+    #[serde(rename = "no_binding")]
+    NoBinding,
+    #[serde(rename = "bind_asn")]
+    BindAsn,
+    #[serde(rename = "bind_asn_network")]
+    BindAsnNetwork,
+    #[serde(rename = "bind_asn_network_ip")]
+    BindAsnNetworkIp,
+}
+impl NetworkBindingEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBinding => "no_binding",
+            Self::BindAsn => "bind_asn",
+            Self::BindAsnNetwork => "bind_asn_network",
+            Self::BindAsnNetworkIp => "bind_asn_network_ip",
+        }
+    }
+}
+impl std::str::FromStr for NetworkBindingEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "no_binding" => Self::NoBinding,
+            "bind_asn" => Self::BindAsn,
+            "bind_asn_network" => Self::BindAsnNetwork,
+            "bind_asn_network_ip" => Self::BindAsnNetworkIp,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// One page of applications.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedApplicationList {
@@ -2996,6 +5865,74 @@ impl std::fmt::Debug for PaginatedApplicationList {
     }
 }
 
+/// One page of sessions.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedAuthenticatedSessionList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::AuthenticatedSession>,
+}
+impl std::fmt::Debug for PaginatedAuthenticatedSessionList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedAuthenticatedSessionList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of brands.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedBrandList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Brand>,
+}
+impl std::fmt::Debug for PaginatedBrandList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedBrandList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of consent stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedConsentStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::ConsentStage>,
+}
+impl std::fmt::Debug for PaginatedConsentStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedConsentStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of deny stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedDenyStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::DenyStage>,
+}
+impl std::fmt::Debug for PaginatedDenyStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedDenyStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of dummy policies.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedDummyPolicyList {
@@ -3007,6 +5944,40 @@ pub struct PaginatedDummyPolicyList {
 impl std::fmt::Debug for PaginatedDummyPolicyList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedDummyPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of dummy stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedDummyStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::DummyStage>,
+}
+impl std::fmt::Debug for PaginatedDummyStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedDummyStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of email stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedEmailStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::EmailStage>,
+}
+impl std::fmt::Debug for PaginatedEmailStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedEmailStageList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -3098,6 +6069,40 @@ impl std::fmt::Debug for PaginatedExtraUserObjectPermissionList {
     }
 }
 
+/// One page of flows.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedFlowList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Flow>,
+}
+impl std::fmt::Debug for PaginatedFlowList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedFlowList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of stage bindings.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedFlowStageBindingList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::FlowStageBinding>,
+}
+impl std::fmt::Debug for PaginatedFlowStageBindingList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedFlowStageBindingList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of groups.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedGroupList {
@@ -3109,6 +6114,23 @@ pub struct PaginatedGroupList {
 impl std::fmt::Debug for PaginatedGroupList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedGroupList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of identification stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedIdentificationStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::IdentificationStage>,
+}
+impl std::fmt::Debug for PaginatedIdentificationStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedIdentificationStageList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -3143,6 +6165,23 @@ pub struct PaginatedPasswordPolicyList {
 impl std::fmt::Debug for PaginatedPasswordPolicyList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedPasswordPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of password stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPasswordStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::PasswordStage>,
+}
+impl std::fmt::Debug for PaginatedPasswordStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPasswordStageList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -3194,6 +6233,40 @@ pub struct PaginatedPolicyList {
 impl std::fmt::Debug for PaginatedPolicyList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PaginatedPolicyList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of prompts.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPromptList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Prompt>,
+}
+impl std::fmt::Debug for PaginatedPromptList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPromptList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of prompt stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedPromptStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::PromptStage>,
+}
+impl std::fmt::Debug for PaginatedPromptStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedPromptStageList")
             .field("pagination", &self.pagination)
             .field("results", &self.results)
             .finish()
@@ -3268,6 +6341,23 @@ impl std::fmt::Debug for PaginatedRoleList {
     }
 }
 
+/// One page of stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::Stage>,
+}
+impl std::fmt::Debug for PaginatedStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// One page of tokens.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct PaginatedTokenList {
@@ -3319,6 +6409,57 @@ impl std::fmt::Debug for PaginatedUserList {
     }
 }
 
+/// One page of user login stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedUserLoginStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::UserLoginStage>,
+}
+impl std::fmt::Debug for PaginatedUserLoginStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedUserLoginStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of user logout stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedUserLogoutStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::UserLogoutStage>,
+}
+impl std::fmt::Debug for PaginatedUserLogoutStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedUserLogoutStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
+/// One page of user write stages.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PaginatedUserWriteStageList {
+    #[serde(rename = "pagination")]
+    pub pagination: models::Pagination,
+    #[serde(rename = "results")]
+    pub results: Vec<models::UserWriteStage>,
+}
+impl std::fmt::Debug for PaginatedUserWriteStageList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaginatedUserWriteStageList")
+            .field("pagination", &self.pagination)
+            .field("results", &self.results)
+            .finish()
+    }
+}
+
 /// Where a page lies within the whole result.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Pagination {
@@ -3349,6 +6490,85 @@ impl std::fmt::Debug for Pagination {
             .field("end_index", &self.end_index)
             .finish()
     }
+}
+
+/// Asks for the password.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "pending_user")]
+    pub pending_user: String,
+    #[serde(rename = "pending_user_avatar")]
+    pub pending_user_avatar: String,
+    #[serde(rename = "recovery_url", skip_serializing_if = "Option::is_none")]
+    pub recovery_url: Option<String>,
+    #[serde(rename = "allow_show_password")]
+    pub allow_show_password: bool,
+}
+impl std::fmt::Debug for PasswordChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("pending_user", &self.pending_user)
+            .field("pending_user_avatar", &self.pending_user_avatar)
+            .field("recovery_url", &self.recovery_url)
+            .field("allow_show_password", &self.allow_show_password)
+            .finish()
+    }
+}
+
+/// Gives the password.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PasswordChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+    #[serde(rename = "password")]
+    pub password: String,
+}
+impl std::fmt::Debug for PasswordChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordChallengeResponseRequest")
+            .field("component", &self.component)
+            .field("password", &rt::Redacted)
+            .finish()
+    }
+}
+impl rt::Model for PasswordChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "component",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "password",
+            kind: rt::Kind::Text,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
 }
 
 /// A policy that fails once the password of an account has not been changed for too long.
@@ -3800,6 +7020,154 @@ impl rt::Model for PasswordPolicyRequest {
     ];
 }
 
+/// A stage that asks for the password of the account that was found.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PasswordStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "backends")]
+    pub backends: Vec<models::BackendsEnum>,
+    #[serde(rename = "configure_flow")]
+    pub configure_flow: Option<uuid::Uuid>,
+    #[serde(rename = "failed_attempts_before_cancel")]
+    pub failed_attempts_before_cancel: i32,
+    #[serde(rename = "allow_show_password")]
+    pub allow_show_password: bool,
+}
+impl std::fmt::Debug for PasswordStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("backends", &self.backends)
+            .field("configure_flow", &self.configure_flow)
+            .field("failed_attempts_before_cancel", &self.failed_attempts_before_cancel)
+            .field("allow_show_password", &self.allow_show_password)
+            .finish()
+    }
+}
+
+/// A password stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PasswordStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "backends")]
+    pub backends: Vec<models::BackendsEnum>,
+    #[serde(
+        rename = "configure_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub configure_flow: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "failed_attempts_before_cancel", skip_serializing_if = "Option::is_none", default)]
+    pub failed_attempts_before_cancel: Option<i32>,
+    #[serde(rename = "allow_show_password", skip_serializing_if = "Option::is_none", default)]
+    pub allow_show_password: Option<bool>,
+}
+impl std::fmt::Debug for PasswordStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PasswordStageRequest")
+            .field("name", &self.name)
+            .field("backends", &self.backends)
+            .field("configure_flow", &self.configure_flow)
+            .field("failed_attempts_before_cancel", &self.failed_attempts_before_cancel)
+            .field("allow_show_password", &self.allow_show_password)
+            .finish()
+    }
+}
+impl rt::Model for PasswordStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "backends",
+            kind: rt::Kind::List,
+            item: Some(rt::Kind::Choice),
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik.core.auth.InbuiltBackend",
+                "authentik.core.auth.TokenBackend",
+                "authentik.sources.ldap.auth.LDAPBackend",
+            ],
+        },
+        rt::Field {
+            name: "configure_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "failed_attempts_before_cancel",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "allow_show_password",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 /// Fields of an application to change.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PatchedApplicationRequest {
@@ -3980,6 +7348,395 @@ impl rt::Model for PatchedApplicationRequest {
     ];
 }
 
+/// Fields of a brand to change.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedBrandRequest {
+    #[serde(rename = "domain", skip_serializing_if = "Option::is_none", default)]
+    pub domain: Option<String>,
+    #[serde(rename = "default", skip_serializing_if = "Option::is_none", default)]
+    pub default: Option<bool>,
+    #[serde(rename = "branding_title", skip_serializing_if = "Option::is_none", default)]
+    pub branding_title: Option<String>,
+    #[serde(rename = "branding_logo", skip_serializing_if = "Option::is_none", default)]
+    pub branding_logo: Option<String>,
+    #[serde(rename = "branding_favicon", skip_serializing_if = "Option::is_none", default)]
+    pub branding_favicon: Option<String>,
+    #[serde(
+        rename = "flow_authentication",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_authentication: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_invalidation",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_invalidation: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_recovery",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_recovery: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_unenrollment",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_unenrollment: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_user_settings",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_user_settings: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "flow_device_code",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub flow_device_code: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "default_application",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub default_application: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "web_certificate",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub web_certificate: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "attributes", skip_serializing_if = "Option::is_none", default)]
+    pub attributes: Option<crate::types::Object>,
+}
+impl std::fmt::Debug for PatchedBrandRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedBrandRequest")
+            .field("domain", &self.domain)
+            .field("default", &self.default)
+            .field("branding_title", &self.branding_title)
+            .field("branding_logo", &self.branding_logo)
+            .field("branding_favicon", &self.branding_favicon)
+            .field("flow_authentication", &self.flow_authentication)
+            .field("flow_invalidation", &self.flow_invalidation)
+            .field("flow_recovery", &self.flow_recovery)
+            .field("flow_unenrollment", &self.flow_unenrollment)
+            .field("flow_user_settings", &self.flow_user_settings)
+            .field("flow_device_code", &self.flow_device_code)
+            .field("default_application", &self.default_application)
+            .field("web_certificate", &self.web_certificate)
+            .field("attributes", &self.attributes)
+            .finish()
+    }
+}
+impl rt::Model for PatchedBrandRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "domain",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "branding_title",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "branding_logo",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "branding_favicon",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_authentication",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_invalidation",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_recovery",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_unenrollment",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_user_settings",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "flow_device_code",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "default_application",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "web_certificate",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "attributes",
+            kind: rt::Kind::Dict,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a consent stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedConsentStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "mode", skip_serializing_if = "Option::is_none", default)]
+    pub mode: Option<models::ConsentStageModeEnum>,
+    #[serde(rename = "consent_expire_in", skip_serializing_if = "Option::is_none", default)]
+    pub consent_expire_in: Option<String>,
+}
+impl std::fmt::Debug for PatchedConsentStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedConsentStageRequest")
+            .field("name", &self.name)
+            .field("mode", &self.mode)
+            .field("consent_expire_in", &self.consent_expire_in)
+            .finish()
+    }
+}
+impl rt::Model for PatchedConsentStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["always_require", "permanent", "expiring"],
+        },
+        rt::Field {
+            name: "consent_expire_in",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a deny stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedDenyStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "deny_message", skip_serializing_if = "Option::is_none", default)]
+    pub deny_message: Option<String>,
+}
+impl std::fmt::Debug for PatchedDenyStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedDenyStageRequest")
+            .field("name", &self.name)
+            .field("deny_message", &self.deny_message)
+            .finish()
+    }
+}
+impl rt::Model for PatchedDenyStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "deny_message",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 /// Fields of a dummy policy to change; what is left out stays as it is.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PatchedDummyPolicyRequest {
@@ -4070,6 +7827,292 @@ impl rt::Model for PatchedDummyPolicyRequest {
             max_length: None,
             minimum: Some(-2147483648),
             maximum: Some(2147483647),
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a dummy stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedDummyStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "throw_error", skip_serializing_if = "Option::is_none", default)]
+    pub throw_error: Option<bool>,
+}
+impl std::fmt::Debug for PatchedDummyStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedDummyStageRequest")
+            .field("name", &self.name)
+            .field("throw_error", &self.throw_error)
+            .finish()
+    }
+}
+impl rt::Model for PatchedDummyStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "throw_error",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of an email stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedEmailStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "use_global_settings", skip_serializing_if = "Option::is_none", default)]
+    pub use_global_settings: Option<bool>,
+    #[serde(rename = "host", skip_serializing_if = "Option::is_none", default)]
+    pub host: Option<String>,
+    #[serde(rename = "port", skip_serializing_if = "Option::is_none", default)]
+    pub port: Option<i32>,
+    #[serde(rename = "username", skip_serializing_if = "Option::is_none", default)]
+    pub username: Option<String>,
+    #[serde(rename = "password", skip_serializing_if = "Option::is_none", default)]
+    pub password: Option<String>,
+    #[serde(rename = "use_tls", skip_serializing_if = "Option::is_none", default)]
+    pub use_tls: Option<bool>,
+    #[serde(rename = "use_ssl", skip_serializing_if = "Option::is_none", default)]
+    pub use_ssl: Option<bool>,
+    #[serde(rename = "timeout", skip_serializing_if = "Option::is_none", default)]
+    pub timeout: Option<i32>,
+    #[serde(rename = "from_address", skip_serializing_if = "Option::is_none", default)]
+    pub from_address: Option<String>,
+    #[serde(rename = "token_expiry", skip_serializing_if = "Option::is_none", default)]
+    pub token_expiry: Option<i32>,
+    #[serde(rename = "subject", skip_serializing_if = "Option::is_none", default)]
+    pub subject: Option<String>,
+    #[serde(rename = "template", skip_serializing_if = "Option::is_none", default)]
+    pub template: Option<String>,
+    #[serde(rename = "activate_user_on_success", skip_serializing_if = "Option::is_none", default)]
+    pub activate_user_on_success: Option<bool>,
+}
+impl std::fmt::Debug for PatchedEmailStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedEmailStageRequest")
+            .field("name", &self.name)
+            .field("use_global_settings", &self.use_global_settings)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("username", &self.username)
+            .field("password", &rt::Redacted)
+            .field("use_tls", &self.use_tls)
+            .field("use_ssl", &self.use_ssl)
+            .field("timeout", &self.timeout)
+            .field("from_address", &self.from_address)
+            .field("token_expiry", &self.token_expiry)
+            .field("subject", &self.subject)
+            .field("template", &self.template)
+            .field("activate_user_on_success", &self.activate_user_on_success)
+            .finish()
+    }
+}
+impl rt::Model for PatchedEmailStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "use_global_settings",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "host",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "port",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "username",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "password",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "use_tls",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "use_ssl",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "timeout",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "from_address",
+            kind: rt::Kind::Email,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: Some(254),
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "token_expiry",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "subject",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "template",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "activate_user_on_success",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
             choices: &[],
         },
     ];
@@ -4654,6 +8697,306 @@ impl rt::Model for PatchedExtraUserObjectPermissionRequest {
     }];
 }
 
+/// Fields of a flow to change.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedFlowRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "slug", skip_serializing_if = "Option::is_none", default)]
+    pub slug: Option<String>,
+    #[serde(rename = "title", skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<String>,
+    #[serde(rename = "designation", skip_serializing_if = "Option::is_none", default)]
+    pub designation: Option<models::FlowDesignationEnum>,
+    #[serde(rename = "policy_engine_mode", skip_serializing_if = "Option::is_none", default)]
+    pub policy_engine_mode: Option<models::PolicyEngineMode>,
+    #[serde(rename = "compatibility_mode", skip_serializing_if = "Option::is_none", default)]
+    pub compatibility_mode: Option<bool>,
+    #[serde(rename = "layout", skip_serializing_if = "Option::is_none", default)]
+    pub layout: Option<models::FlowLayoutEnum>,
+    #[serde(rename = "denied_action", skip_serializing_if = "Option::is_none", default)]
+    pub denied_action: Option<models::DeniedActionEnum>,
+    #[serde(rename = "authentication", skip_serializing_if = "Option::is_none", default)]
+    pub authentication: Option<models::AuthenticationEnum>,
+}
+impl std::fmt::Debug for PatchedFlowRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedFlowRequest")
+            .field("name", &self.name)
+            .field("slug", &self.slug)
+            .field("title", &self.title)
+            .field("designation", &self.designation)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("compatibility_mode", &self.compatibility_mode)
+            .field("layout", &self.layout)
+            .field("denied_action", &self.denied_action)
+            .field("authentication", &self.authentication)
+            .finish()
+    }
+}
+impl rt::Model for PatchedFlowRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "slug",
+            kind: rt::Kind::Slug,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: Some(50),
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "title",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "designation",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentication",
+                "authorization",
+                "invalidation",
+                "enrollment",
+                "unenrollment",
+                "recovery",
+                "stage_configuration",
+            ],
+        },
+        rt::Field {
+            name: "policy_engine_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["all", "any"],
+        },
+        rt::Field {
+            name: "compatibility_mode",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "layout",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["stacked", "content_left", "content_right", "sidebar_left", "sidebar_right"],
+        },
+        rt::Field {
+            name: "denied_action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["message_continue", "message", "continue"],
+        },
+        rt::Field {
+            name: "authentication",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "none",
+                "require_authenticated",
+                "require_unauthenticated",
+                "require_superuser",
+                "require_outpost",
+            ],
+        },
+    ];
+}
+
+/// Fields of a stage binding to change.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedFlowStageBindingRequest {
+    #[serde(rename = "target", skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<uuid::Uuid>,
+    #[serde(rename = "stage", skip_serializing_if = "Option::is_none", default)]
+    pub stage: Option<uuid::Uuid>,
+    #[serde(rename = "evaluate_on_plan", skip_serializing_if = "Option::is_none", default)]
+    pub evaluate_on_plan: Option<bool>,
+    #[serde(rename = "re_evaluate_policies", skip_serializing_if = "Option::is_none", default)]
+    pub re_evaluate_policies: Option<bool>,
+    #[serde(rename = "order", skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<i32>,
+    #[serde(rename = "policy_engine_mode", skip_serializing_if = "Option::is_none", default)]
+    pub policy_engine_mode: Option<models::PolicyEngineMode>,
+    #[serde(rename = "invalid_response_action", skip_serializing_if = "Option::is_none", default)]
+    pub invalid_response_action: Option<models::InvalidResponseActionEnum>,
+}
+impl std::fmt::Debug for PatchedFlowStageBindingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedFlowStageBindingRequest")
+            .field("target", &self.target)
+            .field("stage", &self.stage)
+            .field("evaluate_on_plan", &self.evaluate_on_plan)
+            .field("re_evaluate_policies", &self.re_evaluate_policies)
+            .field("order", &self.order)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("invalid_response_action", &self.invalid_response_action)
+            .finish()
+    }
+}
+impl rt::Model for PatchedFlowStageBindingRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "target",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "stage",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "evaluate_on_plan",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "re_evaluate_policies",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "policy_engine_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["all", "any"],
+        },
+        rt::Field {
+            name: "invalid_response_action",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["retry", "restart", "restart_with_context"],
+        },
+    ];
+}
+
 /// Fields of a group to change.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PatchedGroupRequest {
@@ -4758,6 +9101,217 @@ impl rt::Model for PatchedGroupRequest {
             name: "roles",
             kind: rt::Kind::PkMany,
             item: Some(rt::Kind::PkUuid),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of an identification stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedIdentificationStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "user_fields", skip_serializing_if = "Option::is_none", default)]
+    pub user_fields: Option<Vec<models::UserFieldsEnum>>,
+    #[serde(
+        rename = "password_stage",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub password_stage: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "case_insensitive_matching", skip_serializing_if = "Option::is_none", default)]
+    pub case_insensitive_matching: Option<bool>,
+    #[serde(rename = "show_matched_user", skip_serializing_if = "Option::is_none", default)]
+    pub show_matched_user: Option<bool>,
+    #[serde(
+        rename = "enrollment_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub enrollment_flow: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "recovery_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub recovery_flow: Option<Option<uuid::Uuid>>,
+    #[serde(
+        rename = "passwordless_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub passwordless_flow: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "sources", skip_serializing_if = "Option::is_none", default)]
+    pub sources: Option<Vec<uuid::Uuid>>,
+    #[serde(rename = "show_source_labels", skip_serializing_if = "Option::is_none", default)]
+    pub show_source_labels: Option<bool>,
+    #[serde(rename = "pretend_user_exists", skip_serializing_if = "Option::is_none", default)]
+    pub pretend_user_exists: Option<bool>,
+}
+impl std::fmt::Debug for PatchedIdentificationStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedIdentificationStageRequest")
+            .field("name", &self.name)
+            .field("user_fields", &self.user_fields)
+            .field("password_stage", &self.password_stage)
+            .field("case_insensitive_matching", &self.case_insensitive_matching)
+            .field("show_matched_user", &self.show_matched_user)
+            .field("enrollment_flow", &self.enrollment_flow)
+            .field("recovery_flow", &self.recovery_flow)
+            .field("passwordless_flow", &self.passwordless_flow)
+            .field("sources", &self.sources)
+            .field("show_source_labels", &self.show_source_labels)
+            .field("pretend_user_exists", &self.pretend_user_exists)
+            .finish()
+    }
+}
+impl rt::Model for PatchedIdentificationStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user_fields",
+            kind: rt::Kind::List,
+            item: Some(rt::Kind::Choice),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["email", "username", "upn"],
+        },
+        rt::Field {
+            name: "password_stage",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "case_insensitive_matching",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "show_matched_user",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "enrollment_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "recovery_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "passwordless_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "sources",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::PkUuid),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "show_source_labels",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "pretend_user_exists",
+            kind: rt::Kind::Boolean,
+            item: None,
             required: false,
             nullable: false,
             lenient: false,
@@ -5104,6 +9658,110 @@ impl rt::Model for PatchedPasswordPolicyRequest {
     ];
 }
 
+/// Fields of a password stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPasswordStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "backends", skip_serializing_if = "Option::is_none", default)]
+    pub backends: Option<Vec<models::BackendsEnum>>,
+    #[serde(
+        rename = "configure_flow",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub configure_flow: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "failed_attempts_before_cancel", skip_serializing_if = "Option::is_none", default)]
+    pub failed_attempts_before_cancel: Option<i32>,
+    #[serde(rename = "allow_show_password", skip_serializing_if = "Option::is_none", default)]
+    pub allow_show_password: Option<bool>,
+}
+impl std::fmt::Debug for PatchedPasswordStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPasswordStageRequest")
+            .field("name", &self.name)
+            .field("backends", &self.backends)
+            .field("configure_flow", &self.configure_flow)
+            .field("failed_attempts_before_cancel", &self.failed_attempts_before_cancel)
+            .field("allow_show_password", &self.allow_show_password)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPasswordStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "backends",
+            kind: rt::Kind::List,
+            item: Some(rt::Kind::Choice),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "authentik.core.auth.InbuiltBackend",
+                "authentik.core.auth.TokenBackend",
+                "authentik.sources.ldap.auth.LDAPBackend",
+            ],
+        },
+        rt::Field {
+            name: "configure_flow",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "failed_attempts_before_cancel",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "allow_show_password",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
 /// Permissions, for all objects or for one.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PatchedPermissionAssignRequest {
@@ -5414,6 +10072,279 @@ impl rt::Model for PatchedPolicyBindingRequest {
             name: "failure_result",
             kind: rt::Kind::Boolean,
             item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a prompt to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPromptRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "field_key", skip_serializing_if = "Option::is_none", default)]
+    pub field_key: Option<String>,
+    #[serde(rename = "label", skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
+    pub r_type: Option<models::PromptTypeEnum>,
+    #[serde(rename = "required", skip_serializing_if = "Option::is_none", default)]
+    pub required: Option<bool>,
+    #[serde(rename = "placeholder", skip_serializing_if = "Option::is_none", default)]
+    pub placeholder: Option<String>,
+    #[serde(rename = "initial_value", skip_serializing_if = "Option::is_none", default)]
+    pub initial_value: Option<String>,
+    #[serde(rename = "order", skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<i32>,
+    #[serde(rename = "sub_text", skip_serializing_if = "Option::is_none", default)]
+    pub sub_text: Option<String>,
+    #[serde(rename = "placeholder_expression", skip_serializing_if = "Option::is_none", default)]
+    pub placeholder_expression: Option<bool>,
+    #[serde(rename = "initial_value_expression", skip_serializing_if = "Option::is_none", default)]
+    pub initial_value_expression: Option<bool>,
+}
+impl std::fmt::Debug for PatchedPromptRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPromptRequest")
+            .field("name", &self.name)
+            .field("field_key", &self.field_key)
+            .field("label", &self.label)
+            .field("type", &self.r_type)
+            .field("required", &self.required)
+            .field("placeholder", &self.placeholder)
+            .field("initial_value", &self.initial_value)
+            .field("order", &self.order)
+            .field("sub_text", &self.sub_text)
+            .field("placeholder_expression", &self.placeholder_expression)
+            .field("initial_value_expression", &self.initial_value_expression)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPromptRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "field_key",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "label",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "type",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "text",
+                "text_area",
+                "text_read_only",
+                "text_area_read_only",
+                "username",
+                "email",
+                "password",
+                "number",
+                "checkbox",
+                "radio-button-group",
+                "dropdown",
+                "date",
+                "date-time",
+                "file",
+                "separator",
+                "hidden",
+                "static",
+                "ak-locale",
+            ],
+        },
+        rt::Field {
+            name: "required",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "placeholder",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "initial_value",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "sub_text",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "placeholder_expression",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "initial_value_expression",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// Fields of a prompt stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedPromptStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "fields", skip_serializing_if = "Option::is_none", default)]
+    pub fields: Option<Vec<uuid::Uuid>>,
+    #[serde(rename = "validation_policies", skip_serializing_if = "Option::is_none", default)]
+    pub validation_policies: Option<Vec<uuid::Uuid>>,
+}
+impl std::fmt::Debug for PatchedPromptStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedPromptStageRequest")
+            .field("name", &self.name)
+            .field("fields", &self.fields)
+            .field("validation_policies", &self.validation_policies)
+            .finish()
+    }
+}
+impl rt::Model for PatchedPromptStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "fields",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::PkUuid),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "validation_policies",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::PkUuid),
             required: false,
             nullable: false,
             lenient: false,
@@ -5860,6 +10791,144 @@ impl rt::Model for PatchedTokenRequest {
     ];
 }
 
+/// Fields of a user login stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedUserLoginStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "session_duration", skip_serializing_if = "Option::is_none", default)]
+    pub session_duration: Option<String>,
+    #[serde(rename = "terminate_other_sessions", skip_serializing_if = "Option::is_none", default)]
+    pub terminate_other_sessions: Option<bool>,
+    #[serde(rename = "remember_me_offset", skip_serializing_if = "Option::is_none", default)]
+    pub remember_me_offset: Option<String>,
+    #[serde(rename = "network_binding", skip_serializing_if = "Option::is_none", default)]
+    pub network_binding: Option<models::NetworkBindingEnum>,
+    #[serde(rename = "geoip_binding", skip_serializing_if = "Option::is_none", default)]
+    pub geoip_binding: Option<models::GeoipBindingEnum>,
+}
+impl std::fmt::Debug for PatchedUserLoginStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedUserLoginStageRequest")
+            .field("name", &self.name)
+            .field("session_duration", &self.session_duration)
+            .field("terminate_other_sessions", &self.terminate_other_sessions)
+            .field("remember_me_offset", &self.remember_me_offset)
+            .field("network_binding", &self.network_binding)
+            .field("geoip_binding", &self.geoip_binding)
+            .finish()
+    }
+}
+impl rt::Model for PatchedUserLoginStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "session_duration",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "terminate_other_sessions",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "remember_me_offset",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "network_binding",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["no_binding", "bind_asn", "bind_asn_network", "bind_asn_network_ip"],
+        },
+        rt::Field {
+            name: "geoip_binding",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["no_binding", "bind_continent", "bind_continent_country", "bind_continent_country_city"],
+        },
+    ];
+}
+
+/// Fields of a user logout stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedUserLogoutStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+}
+impl std::fmt::Debug for PatchedUserLogoutStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedUserLogoutStageRequest").field("name", &self.name).finish()
+    }
+}
+impl rt::Model for PatchedUserLogoutStageRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "name",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
 /// Fields of an account to change.
 #[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PatchedUserRequest {
@@ -6020,6 +11089,122 @@ impl rt::Model for PatchedUserRequest {
             minimum: None,
             maximum: None,
             choices: &["internal", "external", "service_account", "internal_service_account"],
+        },
+    ];
+}
+
+/// Fields of a user write stage to change; what is left out stays as it is.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PatchedUserWriteStageRequest {
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<String>,
+    #[serde(rename = "user_creation_mode", skip_serializing_if = "Option::is_none", default)]
+    pub user_creation_mode: Option<models::UserCreationModeEnum>,
+    #[serde(rename = "create_users_as_inactive", skip_serializing_if = "Option::is_none", default)]
+    pub create_users_as_inactive: Option<bool>,
+    #[serde(
+        rename = "create_users_group",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub create_users_group: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "user_type", skip_serializing_if = "Option::is_none", default)]
+    pub user_type: Option<models::UserTypeEnum>,
+    #[serde(rename = "user_path_template", skip_serializing_if = "Option::is_none", default)]
+    pub user_path_template: Option<String>,
+}
+impl std::fmt::Debug for PatchedUserWriteStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatchedUserWriteStageRequest")
+            .field("name", &self.name)
+            .field("user_creation_mode", &self.user_creation_mode)
+            .field("create_users_as_inactive", &self.create_users_as_inactive)
+            .field("create_users_group", &self.create_users_group)
+            .field("user_type", &self.user_type)
+            .field("user_path_template", &self.user_path_template)
+            .finish()
+    }
+}
+impl rt::Model for PatchedUserWriteStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user_creation_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["never_create", "create_when_required", "always_create"],
+        },
+        rt::Field {
+            name: "create_users_as_inactive",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "create_users_group",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user_type",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["internal", "external", "service_account", "internal_service_account"],
+        },
+        rt::Field {
+            name: "user_path_template",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
         },
     ];
 }
@@ -6572,6 +11757,704 @@ impl std::fmt::Debug for PolicyTestResult {
     }
 }
 
+/// A field of a form that a prompt stage shows.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Prompt {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "field_key")]
+    pub field_key: String,
+    #[serde(rename = "label")]
+    pub label: String,
+    #[serde(rename = "type")]
+    pub r_type: models::PromptTypeEnum,
+    #[serde(rename = "required")]
+    pub required: bool,
+    #[serde(rename = "placeholder")]
+    pub placeholder: String,
+    #[serde(rename = "initial_value")]
+    pub initial_value: String,
+    #[serde(rename = "order")]
+    pub order: i32,
+    #[serde(rename = "promptstage_set")]
+    pub promptstage_set: Vec<models::Stage>,
+    #[serde(rename = "sub_text")]
+    pub sub_text: String,
+    #[serde(rename = "placeholder_expression")]
+    pub placeholder_expression: bool,
+    #[serde(rename = "initial_value_expression")]
+    pub initial_value_expression: bool,
+}
+impl std::fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prompt")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("field_key", &self.field_key)
+            .field("label", &self.label)
+            .field("type", &self.r_type)
+            .field("required", &self.required)
+            .field("placeholder", &self.placeholder)
+            .field("initial_value", &self.initial_value)
+            .field("order", &self.order)
+            .field("promptstage_set", &self.promptstage_set)
+            .field("sub_text", &self.sub_text)
+            .field("placeholder_expression", &self.placeholder_expression)
+            .field("initial_value_expression", &self.initial_value_expression)
+            .finish()
+    }
+}
+
+/// Asks questions.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PromptChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "fields")]
+    pub fields: Vec<models::StagePrompt>,
+}
+impl std::fmt::Debug for PromptChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("fields", &self.fields)
+            .finish()
+    }
+}
+
+/// Answers the questions, each by its `field_key`.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PromptChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+}
+impl std::fmt::Debug for PromptChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptChallengeResponseRequest").field("component", &self.component).finish()
+    }
+}
+impl rt::Model for PromptChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "component",
+        kind: rt::Kind::Char,
+        item: None,
+        required: false,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
+}
+
+/// A prompt to try out. It needs no name.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PromptPreviewRequest {
+    #[serde(rename = "field_key")]
+    pub field_key: String,
+    #[serde(rename = "label")]
+    pub label: String,
+    #[serde(rename = "type")]
+    pub r_type: models::PromptTypeEnum,
+    #[serde(rename = "required", skip_serializing_if = "Option::is_none", default)]
+    pub required: Option<bool>,
+    #[serde(rename = "placeholder", skip_serializing_if = "Option::is_none", default)]
+    pub placeholder: Option<String>,
+    #[serde(rename = "initial_value", skip_serializing_if = "Option::is_none", default)]
+    pub initial_value: Option<String>,
+    #[serde(rename = "order", skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<i32>,
+    #[serde(rename = "sub_text", skip_serializing_if = "Option::is_none", default)]
+    pub sub_text: Option<String>,
+    #[serde(rename = "placeholder_expression", skip_serializing_if = "Option::is_none", default)]
+    pub placeholder_expression: Option<bool>,
+    #[serde(rename = "initial_value_expression", skip_serializing_if = "Option::is_none", default)]
+    pub initial_value_expression: Option<bool>,
+}
+impl std::fmt::Debug for PromptPreviewRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptPreviewRequest")
+            .field("field_key", &self.field_key)
+            .field("label", &self.label)
+            .field("type", &self.r_type)
+            .field("required", &self.required)
+            .field("placeholder", &self.placeholder)
+            .field("initial_value", &self.initial_value)
+            .field("order", &self.order)
+            .field("sub_text", &self.sub_text)
+            .field("placeholder_expression", &self.placeholder_expression)
+            .field("initial_value_expression", &self.initial_value_expression)
+            .finish()
+    }
+}
+impl rt::Model for PromptPreviewRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "field_key",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "label",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "type",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "text",
+                "text_area",
+                "text_read_only",
+                "text_area_read_only",
+                "username",
+                "email",
+                "password",
+                "number",
+                "checkbox",
+                "radio-button-group",
+                "dropdown",
+                "date",
+                "date-time",
+                "file",
+                "separator",
+                "hidden",
+                "static",
+                "ak-locale",
+            ],
+        },
+        rt::Field {
+            name: "required",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "placeholder",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "initial_value",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "sub_text",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "placeholder_expression",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "initial_value_expression",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// A prompt to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PromptRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "field_key")]
+    pub field_key: String,
+    #[serde(rename = "label")]
+    pub label: String,
+    #[serde(rename = "type")]
+    pub r_type: models::PromptTypeEnum,
+    #[serde(rename = "required", skip_serializing_if = "Option::is_none", default)]
+    pub required: Option<bool>,
+    #[serde(rename = "placeholder", skip_serializing_if = "Option::is_none", default)]
+    pub placeholder: Option<String>,
+    #[serde(rename = "initial_value", skip_serializing_if = "Option::is_none", default)]
+    pub initial_value: Option<String>,
+    #[serde(rename = "order", skip_serializing_if = "Option::is_none", default)]
+    pub order: Option<i32>,
+    #[serde(rename = "sub_text", skip_serializing_if = "Option::is_none", default)]
+    pub sub_text: Option<String>,
+    #[serde(rename = "placeholder_expression", skip_serializing_if = "Option::is_none", default)]
+    pub placeholder_expression: Option<bool>,
+    #[serde(rename = "initial_value_expression", skip_serializing_if = "Option::is_none", default)]
+    pub initial_value_expression: Option<bool>,
+}
+impl std::fmt::Debug for PromptRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptRequest")
+            .field("name", &self.name)
+            .field("field_key", &self.field_key)
+            .field("label", &self.label)
+            .field("type", &self.r_type)
+            .field("required", &self.required)
+            .field("placeholder", &self.placeholder)
+            .field("initial_value", &self.initial_value)
+            .field("order", &self.order)
+            .field("sub_text", &self.sub_text)
+            .field("placeholder_expression", &self.placeholder_expression)
+            .field("initial_value_expression", &self.initial_value_expression)
+            .finish()
+    }
+}
+impl rt::Model for PromptRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "field_key",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "label",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "type",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[
+                "text",
+                "text_area",
+                "text_read_only",
+                "text_area_read_only",
+                "username",
+                "email",
+                "password",
+                "number",
+                "checkbox",
+                "radio-button-group",
+                "dropdown",
+                "date",
+                "date-time",
+                "file",
+                "separator",
+                "hidden",
+                "static",
+                "ak-locale",
+            ],
+        },
+        rt::Field {
+            name: "required",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "placeholder",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "initial_value",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "order",
+            kind: rt::Kind::Integer,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: Some(-2147483648),
+            maximum: Some(2147483647),
+            choices: &[],
+        },
+        rt::Field {
+            name: "sub_text",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "placeholder_expression",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "initial_value_expression",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// A stage that asks for input: one form, made of prompts.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct PromptStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "fields")]
+    pub fields: Vec<uuid::Uuid>,
+    #[serde(rename = "validation_policies")]
+    pub validation_policies: Vec<uuid::Uuid>,
+}
+impl std::fmt::Debug for PromptStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("fields", &self.fields)
+            .field("validation_policies", &self.validation_policies)
+            .finish()
+    }
+}
+
+/// A prompt stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PromptStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "fields")]
+    pub fields: Vec<uuid::Uuid>,
+    #[serde(rename = "validation_policies", skip_serializing_if = "Option::is_none", default)]
+    pub validation_policies: Option<Vec<uuid::Uuid>>,
+}
+impl std::fmt::Debug for PromptStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromptStageRequest")
+            .field("name", &self.name)
+            .field("fields", &self.fields)
+            .field("validation_policies", &self.validation_policies)
+            .finish()
+    }
+}
+impl rt::Model for PromptStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "fields",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::PkUuid),
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "validation_policies",
+            kind: rt::Kind::PkMany,
+            item: Some(rt::Kind::PkUuid),
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// What a prompt looks like and what it takes. `username` must be one that nobody has yet, `separator` and `static` take nothing, the read-only ones and `hidden` cannot be edited, `ak-locale` is a choice among languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum PromptTypeEnum {
+    #[serde(rename = "text")]
+    Text,
+    #[serde(rename = "text_area")]
+    TextArea,
+    #[serde(rename = "text_read_only")]
+    TextReadOnly,
+    #[serde(rename = "text_area_read_only")]
+    TextAreaReadOnly,
+    #[serde(rename = "username")]
+    Username,
+    #[serde(rename = "email")]
+    Email,
+    #[serde(rename = "password")]
+    Password,
+    #[serde(rename = "number")]
+    Number,
+    #[serde(rename = "checkbox")]
+    Checkbox,
+    #[serde(rename = "radio-button-group")]
+    RadioButtonGroup,
+    #[serde(rename = "dropdown")]
+    Dropdown,
+    #[serde(rename = "date")]
+    Date,
+    #[serde(rename = "date-time")]
+    DateTime,
+    #[serde(rename = "file")]
+    File,
+    #[serde(rename = "separator")]
+    Separator,
+    #[serde(rename = "hidden")]
+    Hidden,
+    #[serde(rename = "static")]
+    Static,
+    #[serde(rename = "ak-locale")]
+    AkLocale,
+}
+impl PromptTypeEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::TextArea => "text_area",
+            Self::TextReadOnly => "text_read_only",
+            Self::TextAreaReadOnly => "text_area_read_only",
+            Self::Username => "username",
+            Self::Email => "email",
+            Self::Password => "password",
+            Self::Number => "number",
+            Self::Checkbox => "checkbox",
+            Self::RadioButtonGroup => "radio-button-group",
+            Self::Dropdown => "dropdown",
+            Self::Date => "date",
+            Self::DateTime => "date-time",
+            Self::File => "file",
+            Self::Separator => "separator",
+            Self::Hidden => "hidden",
+            Self::Static => "static",
+            Self::AkLocale => "ak-locale",
+        }
+    }
+}
+impl std::str::FromStr for PromptTypeEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "text" => Self::Text,
+            "text_area" => Self::TextArea,
+            "text_read_only" => Self::TextReadOnly,
+            "text_area_read_only" => Self::TextAreaReadOnly,
+            "username" => Self::Username,
+            "email" => Self::Email,
+            "password" => Self::Password,
+            "number" => Self::Number,
+            "checkbox" => Self::Checkbox,
+            "radio-button-group" => Self::RadioButtonGroup,
+            "dropdown" => Self::Dropdown,
+            "date" => Self::Date,
+            "date-time" => Self::DateTime,
+            "file" => Self::File,
+            "separator" => Self::Separator,
+            "hidden" => Self::Hidden,
+            "static" => Self::Static,
+            "ak-locale" => Self::AkLocale,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// What applications and providers have in common, whatever the protocol.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct Provider {
@@ -6618,6 +12501,29 @@ impl std::fmt::Debug for Provider {
             .field("verbose_name", &self.verbose_name)
             .field("verbose_name_plural", &self.verbose_name_plural)
             .field("meta_model_name", &self.meta_model_name)
+            .finish()
+    }
+}
+
+/// Goes on elsewhere. There is nothing to answer.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct RedirectChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "to")]
+    pub to: String,
+}
+impl std::fmt::Debug for RedirectChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedirectChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("to", &self.to)
             .finish()
     }
 }
@@ -7141,6 +13047,327 @@ impl rt::Model for SettingsRequest {
     ];
 }
 
+/// A page as it is. There is nothing to answer.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct ShellChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "body")]
+    pub body: String,
+}
+impl std::fmt::Debug for ShellChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ShellChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+/// What stages of every kind have in common.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct Stage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+}
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .finish()
+    }
+}
+
+/// A question.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct StagePrompt {
+    #[serde(rename = "field_key")]
+    pub field_key: String,
+    #[serde(rename = "label")]
+    pub label: String,
+    #[serde(rename = "type")]
+    pub r_type: models::PromptTypeEnum,
+    #[serde(rename = "required")]
+    pub required: bool,
+    #[serde(rename = "placeholder")]
+    pub placeholder: String,
+    #[serde(rename = "initial_value")]
+    pub initial_value: String,
+    #[serde(rename = "order")]
+    pub order: i32,
+    #[serde(rename = "sub_text")]
+    pub sub_text: String,
+    #[serde(rename = "choices")]
+    pub choices: Option<Vec<String>>,
+}
+impl std::fmt::Debug for StagePrompt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagePrompt")
+            .field("field_key", &self.field_key)
+            .field("label", &self.label)
+            .field("type", &self.r_type)
+            .field("required", &self.required)
+            .field("placeholder", &self.placeholder)
+            .field("initial_value", &self.initial_value)
+            .field("order", &self.order)
+            .field("sub_text", &self.sub_text)
+            .field("choices", &self.choices)
+            .finish()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum StagesConsentListModeParameter {
+    #[serde(rename = "always_require")]
+    AlwaysRequire,
+    #[serde(rename = "expiring")]
+    Expiring,
+    #[serde(rename = "permanent")]
+    Permanent,
+}
+impl StagesConsentListModeParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlwaysRequire => "always_require",
+            Self::Expiring => "expiring",
+            Self::Permanent => "permanent",
+        }
+    }
+}
+impl std::str::FromStr for StagesConsentListModeParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "always_require" => Self::AlwaysRequire,
+            "expiring" => Self::Expiring,
+            "permanent" => Self::Permanent,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum StagesPromptPromptsListTypeParameter {
+    #[serde(rename = "ak-locale")]
+    AkLocale,
+    #[serde(rename = "checkbox")]
+    Checkbox,
+    #[serde(rename = "date")]
+    Date,
+    #[serde(rename = "date-time")]
+    DateTime,
+    #[serde(rename = "dropdown")]
+    Dropdown,
+    #[serde(rename = "email")]
+    Email,
+    #[serde(rename = "file")]
+    File,
+    #[serde(rename = "hidden")]
+    Hidden,
+    #[serde(rename = "number")]
+    Number,
+    #[serde(rename = "password")]
+    Password,
+    #[serde(rename = "radio-button-group")]
+    RadioButtonGroup,
+    #[serde(rename = "separator")]
+    Separator,
+    #[serde(rename = "static")]
+    Static,
+    #[serde(rename = "text")]
+    Text,
+    #[serde(rename = "text_area")]
+    TextArea,
+    #[serde(rename = "text_area_read_only")]
+    TextAreaReadOnly,
+    #[serde(rename = "text_read_only")]
+    TextReadOnly,
+    #[serde(rename = "username")]
+    Username,
+}
+impl StagesPromptPromptsListTypeParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AkLocale => "ak-locale",
+            Self::Checkbox => "checkbox",
+            Self::Date => "date",
+            Self::DateTime => "date-time",
+            Self::Dropdown => "dropdown",
+            Self::Email => "email",
+            Self::File => "file",
+            Self::Hidden => "hidden",
+            Self::Number => "number",
+            Self::Password => "password",
+            Self::RadioButtonGroup => "radio-button-group",
+            Self::Separator => "separator",
+            Self::Static => "static",
+            Self::Text => "text",
+            Self::TextArea => "text_area",
+            Self::TextAreaReadOnly => "text_area_read_only",
+            Self::TextReadOnly => "text_read_only",
+            Self::Username => "username",
+        }
+    }
+}
+impl std::str::FromStr for StagesPromptPromptsListTypeParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "ak-locale" => Self::AkLocale,
+            "checkbox" => Self::Checkbox,
+            "date" => Self::Date,
+            "date-time" => Self::DateTime,
+            "dropdown" => Self::Dropdown,
+            "email" => Self::Email,
+            "file" => Self::File,
+            "hidden" => Self::Hidden,
+            "number" => Self::Number,
+            "password" => Self::Password,
+            "radio-button-group" => Self::RadioButtonGroup,
+            "separator" => Self::Separator,
+            "static" => Self::Static,
+            "text" => Self::Text,
+            "text_area" => Self::TextArea,
+            "text_area_read_only" => Self::TextAreaReadOnly,
+            "text_read_only" => Self::TextReadOnly,
+            "username" => Self::Username,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum StagesUserLoginListGeoipBindingParameter {
+    #[serde(rename = "bind_continent")]
+    BindContinent,
+    #[serde(rename = "bind_continent_country")]
+    BindContinentCountry,
+    #[serde(rename = "bind_continent_country_city")]
+    BindContinentCountryCity,
+    #[serde(rename = "no_binding")]
+    NoBinding,
+}
+impl StagesUserLoginListGeoipBindingParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BindContinent => "bind_continent",
+            Self::BindContinentCountry => "bind_continent_country",
+            Self::BindContinentCountryCity => "bind_continent_country_city",
+            Self::NoBinding => "no_binding",
+        }
+    }
+}
+impl std::str::FromStr for StagesUserLoginListGeoipBindingParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "bind_continent" => Self::BindContinent,
+            "bind_continent_country" => Self::BindContinentCountry,
+            "bind_continent_country_city" => Self::BindContinentCountryCity,
+            "no_binding" => Self::NoBinding,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum StagesUserLoginListNetworkBindingParameter {
+    #[serde(rename = "bind_asn")]
+    BindAsn,
+    #[serde(rename = "bind_asn_network")]
+    BindAsnNetwork,
+    #[serde(rename = "bind_asn_network_ip")]
+    BindAsnNetworkIp,
+    #[serde(rename = "no_binding")]
+    NoBinding,
+}
+impl StagesUserLoginListNetworkBindingParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BindAsn => "bind_asn",
+            Self::BindAsnNetwork => "bind_asn_network",
+            Self::BindAsnNetworkIp => "bind_asn_network_ip",
+            Self::NoBinding => "no_binding",
+        }
+    }
+}
+impl std::str::FromStr for StagesUserLoginListNetworkBindingParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "bind_asn" => Self::BindAsn,
+            "bind_asn_network" => Self::BindAsnNetwork,
+            "bind_asn_network_ip" => Self::BindAsnNetworkIp,
+            "no_binding" => Self::NoBinding,
+            _ => return Err(()),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum StagesUserWriteListUserCreationModeParameter {
+    #[serde(rename = "always_create")]
+    AlwaysCreate,
+    #[serde(rename = "create_when_required")]
+    CreateWhenRequired,
+    #[serde(rename = "never_create")]
+    NeverCreate,
+}
+impl StagesUserWriteListUserCreationModeParameter {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AlwaysCreate => "always_create",
+            Self::CreateWhenRequired => "create_when_required",
+            Self::NeverCreate => "never_create",
+        }
+    }
+}
+impl std::str::FromStr for StagesUserWriteListUserCreationModeParameter {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "always_create" => Self::AlwaysCreate,
+            "create_when_required" => Self::CreateWhenRequired,
+            "never_create" => Self::NeverCreate,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// Facts about the running server, and about how the request reached it.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct SystemInfo {
@@ -7527,6 +13754,39 @@ impl std::fmt::Debug for TypeCreate {
     }
 }
 
+/// Colours of the pages: those the browser prefers, light or dark ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum UiThemeEnum {
+    #[serde(rename = "automatic")]
+    Automatic,
+    #[serde(rename = "light")]
+    Light,
+    #[serde(rename = "dark")]
+    Dark,
+}
+impl UiThemeEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+impl std::str::FromStr for UiThemeEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "automatic" => Self::Automatic,
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// An object that depends on the one asked about.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UsedBy {
@@ -7714,6 +13974,72 @@ impl std::fmt::Debug for UserAssignedObjectPermission {
     }
 }
 
+/// When a new account is made: never, so that an account must be there already, when nobody is signed in or being dealt with, or always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum UserCreationModeEnum {
+    #[serde(rename = "never_create")]
+    NeverCreate,
+    #[serde(rename = "create_when_required")]
+    CreateWhenRequired,
+    #[serde(rename = "always_create")]
+    AlwaysCreate,
+}
+impl UserCreationModeEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverCreate => "never_create",
+            Self::CreateWhenRequired => "create_when_required",
+            Self::AlwaysCreate => "always_create",
+        }
+    }
+}
+impl std::str::FromStr for UserCreationModeEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "never_create" => Self::NeverCreate,
+            "create_when_required" => Self::CreateWhenRequired,
+            "always_create" => Self::AlwaysCreate,
+            _ => return Err(()),
+        })
+    }
+}
+
+/// What an account is looked up by: its e-mail address, its username, or `upn`, the attribute of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum UserFieldsEnum {
+    #[serde(rename = "email")]
+    Email,
+    #[serde(rename = "username")]
+    Username,
+    #[serde(rename = "upn")]
+    Upn,
+}
+impl UserFieldsEnum {
+    /// The value on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Username => "username",
+            Self::Upn => "upn",
+        }
+    }
+}
+impl std::str::FromStr for UserFieldsEnum {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Ok(match text {
+            "email" => Self::Email,
+            "username" => Self::Username,
+            "upn" => Self::Upn,
+            _ => return Err(()),
+        })
+    }
+}
+
 /// A group as shown with one of its members.
 #[derive(Clone, PartialEq, serde::Serialize)]
 pub struct UserGroup {
@@ -7744,6 +14070,296 @@ impl std::fmt::Debug for UserGroup {
             .field("attributes", &self.attributes)
             .finish()
     }
+}
+
+/// Asks whether to stay signed in.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserLoginChallenge {
+    #[serde(rename = "flow_info", skip_serializing_if = "Option::is_none")]
+    pub flow_info: Option<models::ContextualFlowInfo>,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "response_errors", skip_serializing_if = "Option::is_none")]
+    pub response_errors: Option<std::collections::BTreeMap<String, Vec<models::ErrorDetail>>>,
+    #[serde(rename = "pending_user")]
+    pub pending_user: String,
+    #[serde(rename = "pending_user_avatar")]
+    pub pending_user_avatar: String,
+}
+impl std::fmt::Debug for UserLoginChallenge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLoginChallenge")
+            .field("flow_info", &self.flow_info)
+            .field("component", &self.component)
+            .field("response_errors", &self.response_errors)
+            .field("pending_user", &self.pending_user)
+            .field("pending_user_avatar", &self.pending_user_avatar)
+            .finish()
+    }
+}
+
+/// Says whether to stay signed in.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct UserLoginChallengeResponseRequest {
+    #[serde(rename = "component", skip_serializing_if = "Option::is_none", default)]
+    pub component: Option<String>,
+    #[serde(rename = "remember_me")]
+    pub remember_me: bool,
+}
+impl std::fmt::Debug for UserLoginChallengeResponseRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLoginChallengeResponseRequest")
+            .field("component", &self.component)
+            .field("remember_me", &self.remember_me)
+            .finish()
+    }
+}
+impl rt::Model for UserLoginChallengeResponseRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "component",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "remember_me",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
+}
+
+/// A stage that signs the account in: it starts a session.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserLoginStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "session_duration")]
+    pub session_duration: String,
+    #[serde(rename = "terminate_other_sessions")]
+    pub terminate_other_sessions: bool,
+    #[serde(rename = "remember_me_offset")]
+    pub remember_me_offset: String,
+    #[serde(rename = "network_binding")]
+    pub network_binding: models::NetworkBindingEnum,
+    #[serde(rename = "geoip_binding")]
+    pub geoip_binding: models::GeoipBindingEnum,
+}
+impl std::fmt::Debug for UserLoginStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLoginStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("session_duration", &self.session_duration)
+            .field("terminate_other_sessions", &self.terminate_other_sessions)
+            .field("remember_me_offset", &self.remember_me_offset)
+            .field("network_binding", &self.network_binding)
+            .field("geoip_binding", &self.geoip_binding)
+            .finish()
+    }
+}
+
+/// A user login stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct UserLoginStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "session_duration", skip_serializing_if = "Option::is_none", default)]
+    pub session_duration: Option<String>,
+    #[serde(rename = "terminate_other_sessions", skip_serializing_if = "Option::is_none", default)]
+    pub terminate_other_sessions: Option<bool>,
+    #[serde(rename = "remember_me_offset", skip_serializing_if = "Option::is_none", default)]
+    pub remember_me_offset: Option<String>,
+    #[serde(rename = "network_binding", skip_serializing_if = "Option::is_none", default)]
+    pub network_binding: Option<models::NetworkBindingEnum>,
+    #[serde(rename = "geoip_binding", skip_serializing_if = "Option::is_none", default)]
+    pub geoip_binding: Option<models::GeoipBindingEnum>,
+}
+impl std::fmt::Debug for UserLoginStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLoginStageRequest")
+            .field("name", &self.name)
+            .field("session_duration", &self.session_duration)
+            .field("terminate_other_sessions", &self.terminate_other_sessions)
+            .field("remember_me_offset", &self.remember_me_offset)
+            .field("network_binding", &self.network_binding)
+            .field("geoip_binding", &self.geoip_binding)
+            .finish()
+    }
+}
+impl rt::Model for UserLoginStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "session_duration",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "terminate_other_sessions",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "remember_me_offset",
+            kind: rt::Kind::DurationText,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "network_binding",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["no_binding", "bind_asn", "bind_asn_network", "bind_asn_network_ip"],
+        },
+        rt::Field {
+            name: "geoip_binding",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["no_binding", "bind_continent", "bind_continent_country", "bind_continent_country_city"],
+        },
+    ];
+}
+
+/// A stage that ends the session.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserLogoutStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+}
+impl std::fmt::Debug for UserLogoutStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLogoutStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .finish()
+    }
+}
+
+/// A user logout stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct UserLogoutStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+}
+impl std::fmt::Debug for UserLogoutStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserLogoutStageRequest").field("name", &self.name).finish()
+    }
+}
+impl rt::Model for UserLogoutStageRequest {
+    const FIELDS: &'static [rt::Field] = &[rt::Field {
+        name: "name",
+        kind: rt::Kind::Char,
+        item: None,
+        required: true,
+        nullable: false,
+        lenient: false,
+        min_length: Some(1),
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }];
 }
 
 /// What an account did over time; the points of each curve are newest first.
@@ -8169,6 +14785,32 @@ impl std::fmt::Debug for UserServiceAccountResponse {
     }
 }
 
+/// Something that people may set up for themselves.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserSetting {
+    #[serde(rename = "object_uid")]
+    pub object_uid: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "title")]
+    pub title: String,
+    #[serde(rename = "configure_url")]
+    pub configure_url: String,
+    #[serde(rename = "icon_url", skip_serializing_if = "Option::is_none")]
+    pub icon_url: Option<String>,
+}
+impl std::fmt::Debug for UserSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserSetting")
+            .field("object_uid", &self.object_uid)
+            .field("component", &self.component)
+            .field("title", &self.title)
+            .field("configure_url", &self.configure_url)
+            .field("icon_url", &self.icon_url)
+            .finish()
+    }
+}
+
 /// Kind of account: `internal` and `external` are people, `service_account` is a program, `internal_service_account` is a program the server itself manages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum UserTypeEnum {
@@ -8204,6 +14846,169 @@ impl std::str::FromStr for UserTypeEnum {
             _ => return Err(()),
         })
     }
+}
+
+/// A stage that writes what was typed into an account, which it may create.
+#[derive(Clone, PartialEq, serde::Serialize)]
+pub struct UserWriteStage {
+    #[serde(rename = "pk")]
+    pub pk: uuid::Uuid,
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "component")]
+    pub component: String,
+    #[serde(rename = "verbose_name")]
+    pub verbose_name: String,
+    #[serde(rename = "verbose_name_plural")]
+    pub verbose_name_plural: String,
+    #[serde(rename = "meta_model_name")]
+    pub meta_model_name: String,
+    #[serde(rename = "flow_set")]
+    pub flow_set: Vec<models::FlowSet>,
+    #[serde(rename = "user_creation_mode")]
+    pub user_creation_mode: models::UserCreationModeEnum,
+    #[serde(rename = "create_users_as_inactive")]
+    pub create_users_as_inactive: bool,
+    #[serde(rename = "create_users_group")]
+    pub create_users_group: Option<uuid::Uuid>,
+    #[serde(rename = "user_type")]
+    pub user_type: models::UserTypeEnum,
+    #[serde(rename = "user_path_template")]
+    pub user_path_template: String,
+}
+impl std::fmt::Debug for UserWriteStage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserWriteStage")
+            .field("pk", &self.pk)
+            .field("name", &self.name)
+            .field("component", &self.component)
+            .field("verbose_name", &self.verbose_name)
+            .field("verbose_name_plural", &self.verbose_name_plural)
+            .field("meta_model_name", &self.meta_model_name)
+            .field("flow_set", &self.flow_set)
+            .field("user_creation_mode", &self.user_creation_mode)
+            .field("create_users_as_inactive", &self.create_users_as_inactive)
+            .field("create_users_group", &self.create_users_group)
+            .field("user_type", &self.user_type)
+            .field("user_path_template", &self.user_path_template)
+            .finish()
+    }
+}
+
+/// A user write stage to create or to write as a whole. Optional fields left out of a change keep their value.
+#[derive(Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct UserWriteStageRequest {
+    #[serde(rename = "name")]
+    pub name: String,
+    #[serde(rename = "user_creation_mode", skip_serializing_if = "Option::is_none", default)]
+    pub user_creation_mode: Option<models::UserCreationModeEnum>,
+    #[serde(rename = "create_users_as_inactive", skip_serializing_if = "Option::is_none", default)]
+    pub create_users_as_inactive: Option<bool>,
+    #[serde(
+        rename = "create_users_group",
+        skip_serializing_if = "Option::is_none",
+        default,
+        deserialize_with = "rt::double_option"
+    )]
+    pub create_users_group: Option<Option<uuid::Uuid>>,
+    #[serde(rename = "user_type", skip_serializing_if = "Option::is_none", default)]
+    pub user_type: Option<models::UserTypeEnum>,
+    #[serde(rename = "user_path_template", skip_serializing_if = "Option::is_none", default)]
+    pub user_path_template: Option<String>,
+}
+impl std::fmt::Debug for UserWriteStageRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserWriteStageRequest")
+            .field("name", &self.name)
+            .field("user_creation_mode", &self.user_creation_mode)
+            .field("create_users_as_inactive", &self.create_users_as_inactive)
+            .field("create_users_group", &self.create_users_group)
+            .field("user_type", &self.user_type)
+            .field("user_path_template", &self.user_path_template)
+            .finish()
+    }
+}
+impl rt::Model for UserWriteStageRequest {
+    const FIELDS: &'static [rt::Field] = &[
+        rt::Field {
+            name: "name",
+            kind: rt::Kind::Char,
+            item: None,
+            required: true,
+            nullable: false,
+            lenient: false,
+            min_length: Some(1),
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user_creation_mode",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["never_create", "create_when_required", "always_create"],
+        },
+        rt::Field {
+            name: "create_users_as_inactive",
+            kind: rt::Kind::Boolean,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "create_users_group",
+            kind: rt::Kind::PkUuid,
+            item: None,
+            required: false,
+            nullable: true,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+        rt::Field {
+            name: "user_type",
+            kind: rt::Kind::Choice,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &["internal", "external", "service_account", "internal_service_account"],
+        },
+        rt::Field {
+            name: "user_path_template",
+            kind: rt::Kind::Char,
+            item: None,
+            required: false,
+            nullable: false,
+            lenient: false,
+            min_length: None,
+            max_length: None,
+            minimum: None,
+            maximum: None,
+            choices: &[],
+        },
+    ];
 }
 
 /// Which version the server speaks.

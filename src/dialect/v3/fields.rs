@@ -181,20 +181,28 @@ fn list(field: &'static Field, value: &Value) -> Result<Value, Value> {
     let Value::Array(items) = value else { return Err(json!(not_a_list(value))) };
     let (mut good, mut faults) = (Vec::new(), Map::new());
     for (place, item) in items.iter().enumerate() {
-        let read = match (item, coerced(item)) {
-            (Value::Null, _) => Err(NULL),
-            (_, None) => Err("Not a valid string."),
-            (_, Some(text)) if trimmed(&text).is_empty() => Err(BLANK),
-            (_, Some(text)) if text.contains('\0') => Err(NULL_CHARACTERS),
-            (_, Some(text)) => Ok(json!(trimmed(&text))),
+        let read = match (item, field.item) {
+            (Value::Null, _) => Err(one(NULL)),
+            (item, Some(Kind::Choice)) => choice(field, item.clone()),
+            (item, _) => entry(item),
         };
         match read {
             Ok(item) => good.push(item),
-            Err(text) => drop(faults.insert(place.to_string(), json!([text]))),
+            Err(texts) => drop(faults.insert(place.to_string(), json!(texts))),
         }
     }
-    debug_assert!(field.item == Some(Kind::Char), "no other list is in the documents yet");
+    debug_assert!(matches!(field.item, Some(Kind::Char | Kind::Choice)), "no other list is in the documents yet");
     if faults.is_empty() { Ok(Value::Array(good)) } else { Err(Value::Object(faults)) }
+}
+
+/// A text in a list; it holds something.
+fn entry(item: &Value) -> Result<Value, Texts> {
+    match coerced(item) {
+        None => Err(one("Not a valid string.")),
+        Some(text) if trimmed(&text).is_empty() => Err(one(BLANK)),
+        Some(text) if text.contains('\0') => Err(one(NULL_CHARACTERS)),
+        Some(text) => Ok(json!(trimmed(&text))),
+    }
 }
 
 fn not_a_list(value: &Value) -> Texts {
@@ -213,6 +221,14 @@ fn slug(field: &Field, value: Value) -> Result<Value, Texts> {
     faults([too_long(field, text), null_characters(text), (!well_formed).then(|| SLUG.to_owned())], text)
 }
 
+/// Whether a text is an e-mail address.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    // Stricter than HTML's rule, which the library follows: a host has a dot, unless it is this one.
+    let has_host = text.rsplit_once('@').is_some_and(|(_, host)| host.contains('.') || host == "localhost");
+    has_host && text.validate_email()
+}
+
 fn email(field: &Field, value: Value) -> Result<Value, Texts> {
     const FAULT: &str = "Enter a valid email address.";
     let Value::String(text) = value else { return Err(one(FAULT)) };
@@ -220,9 +236,7 @@ fn email(field: &Field, value: Value) -> Result<Value, Texts> {
     if text.is_empty() && field.min_length.is_none() {
         return Ok(json!(""));
     }
-    // Stricter than HTML's rule, which the library follows: a host has a dot, unless it is this one.
-    let has_host = text.rsplit_once('@').is_some_and(|(_, host)| host.contains('.') || host == "localhost");
-    let well_formed = has_host && text.validate_email();
+    let well_formed = is_email(text);
     faults([too_long(field, text), null_characters(text), (!well_formed).then(|| FAULT.to_owned())], text)
 }
 

@@ -2,9 +2,11 @@
 //! pages with their numbers, authentication failures as 403.
 
 mod fields;
-mod python;
+pub mod python;
 mod query;
 mod url;
+
+pub use fields::is_email;
 
 use super::Failure;
 use crate::{
@@ -34,6 +36,7 @@ impl Decoder for V3 {
 
 /// What deleting the target does to the object that refers to it.
 pub const CASCADE_MANY: UsedByActionEnum = UsedByActionEnum::CascadeMany;
+pub const CASCADE: UsedByActionEnum = UsedByActionEnum::Cascade;
 pub const SET_NULL: UsedByActionEnum = UsedByActionEnum::SetNull;
 
 /// One line of a `used_by` answer.
@@ -70,6 +73,12 @@ pub fn curve(points: Vec<Point>) -> Vec<models::Coordinate> {
     points.into_iter().map(|p| models::Coordinate { x_cord: p.at, y_cord: p.count }).collect()
 }
 
+/// A value as Python's `str` has it: `5`, `None`, `['a']`.
+#[must_use]
+pub fn python_text(value: &Value) -> String {
+    python::text(value)
+}
+
 /// What an answer about a failure needs to know of its request.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -95,7 +104,9 @@ fn of_error(asked: Asked<'_>, error: &Error) -> Response {
         Error::NotAuthenticated => detail(403, "Authentication credentials were not provided."),
         Error::InvalidCredentials => detail(403, "Token invalid/expired"),
         Error::UnsupportedScheme => detail(403, "Unsupported authentication type"),
+        Error::Csrf(why) => detail(403, format!("CSRF Failed: {why}")),
         Error::Forbidden => detail(403, "You do not have permission to perform this action."),
+        Error::ImpersonationRefused => empty(401),
         Error::NotFound => detail(404, "Not found."),
         Error::InvalidPage => detail(404, "Invalid page."),
         Error::Invalid(errors) => json(400, &field_texts(errors)),

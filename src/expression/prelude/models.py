@@ -176,6 +176,7 @@ class User:
         self.date_joined = _tsr_time(row['date_joined'])
         self.password_change_date = _tsr_time(row['password_change_date'])
         self.last_login = _tsr_time(row['last_login'])
+        self._tsr_usable = row['usable']
         self.is_authenticated = True
         self.is_anonymous = False
         self.ak_groups = Manager('group', ['of', self.pk])
@@ -188,6 +189,9 @@ class User:
 
     def all_groups(self):
         return QuerySet('group', ['above', self.pk], [], [])
+
+    def has_usable_password(self):
+        return self._tsr_usable
 
     def group_attributes(self, request=None):
         return _tsr_host('group_attributes', self.pk)

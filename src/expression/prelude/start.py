@@ -24,3 +24,27 @@ if _tsr_input['http'] is not None:
 request = PolicyRequest(
     AnonymousUser() if _tsr_input['user'] is None else User(_tsr_input['user']),
     http_request, context, _tsr_input['debug'])
+
+
+#: start_user ; user ; models
+if _tsr_input['wants_value']:
+    user = AnonymousUser() if _tsr_input['user'] is None else User(_tsr_input['user'])
+
+
+#: start_prompt ; prompt_context ;
+if _tsr_input['wants_value']:
+    prompt_context = context.get('prompt_context', {})
+
+
+#: start_plan ; flow_plan,pending_user ; thing,models
+if 'flow_plan' in context:
+    context['flow_plan'] = _TsrThing(**context['flow_plan'])
+    if 'pending_user' in context:
+        context['flow_plan'].context['pending_user'] = context['pending_user']
+if 'pending_user' in context and _tsr_input['user'] is not None:
+    _tsr_pending = User(_tsr_input['user'])
+    if 'auth_method' in context:
+        _tsr_pending.backend = context['auth_method']
+    context['pending_user'] = _tsr_pending
+    if 'flow_plan' in context:
+        context['flow_plan'].context['pending_user'] = _tsr_pending

@@ -9,7 +9,7 @@ mod host;
 mod objects;
 mod queries;
 
-use super::{Fault, LogLine, Outcome, Request};
+use super::{Fault, LogLine, Outcome, Request, run::Others};
 use crate::{
     app::App,
     ctx::Ctx,
@@ -21,6 +21,9 @@ use std::{pin::Pin, time::Duration};
 
 /// Who logs that an expression returned nothing.
 const EVALUATOR: &str = "authentik.policies.expression.evaluator";
+
+/// What a visit tells its policies as objects: see `prelude/start.py`.
+const OBJECTS: [&str; 2] = ["flow_plan", "pending_user"];
 
 /// The field of a policy that holds its expression.
 const FIELD: &str = "expression";
@@ -67,24 +70,73 @@ pub async fn evaluate(
     request: &mut Request,
     limit: Duration,
 ) -> Result<Outcome, Fault> {
-    let depth = DEPTH.try_with(|depth| *depth).unwrap_or_default();
-    let wants = objects::Wants::of(source);
-    let input = facts::of(ctx, request, &wants).await.map_err(|error| broken(&error))?;
-    let run = Run { source, input, now: ctx.now, wants_value: false, limit, depth };
-    let mut host = host::PolicyHost::new(ctx, policies, policy_name, request, wants);
-    let ended = DEPTH.scope(depth + 1, ctx.app.expressions.run(run, &mut host)).await;
-    let (fault, mut log) = host.finish();
-    // What the server could not answer must not become an answer of the expression's.
-    let answer = match (fault, ended) {
-        (Some(fault), _) => Err(fault),
-        (None, Ok(done)) => outcome(ctx, policy_name, source, request, done, &mut log),
-        (None, Err(failure @ Failure::Unavailable)) => Err(Fault::Other(failure.to_string())),
-        (None, Err(failure)) => Err(Fault::Policy(failure.to_string())),
-    };
+    let wanted = Wanted { name: policy_name, source, limit, value: false };
+    let (ended, mut log) = asked(ctx, policies, wanted, request).await;
+    let answer = ended.and_then(|done| outcome(ctx, policy_name, source, request, done, &mut log));
     if answer.is_err() {
         request.log.append(&mut log);
     }
     answer
+}
+
+/// The value of an expression that is no policy's: it knows `user` and, where it is a prompt's,
+/// `prompt_context`, which is taken from the context.
+///
+/// # Errors
+/// When the database is away. A [`Fault`] is what Python says in the last line of a traceback, or that the
+/// server failed.
+pub async fn value(ctx: &Ctx, source: &str, request: &mut Request) -> Result<Result<Value, Fault>> {
+    let wanted = Wanted { name: VALUE, source, limit: Duration::MAX, value: true };
+    let (ended, mut log) = asked(ctx, &Others, wanted, request).await;
+    request.log.append(&mut log);
+    Ok(ended.and_then(|done| match done.end {
+        End::Returned { value, .. } => Ok(value.unwrap_or_default()),
+        End::Raised { kind, text, .. } => Err(Fault::Policy(shortened(format!("builtins.{kind}: {text}")))),
+        End::Refused(refused) => {
+            let text = format!("builtins.SyntaxError: {} ({VALUE}, line {})", refused.text, refused.line);
+            Err(Fault::Policy(text))
+        }
+        End::TooLong | End::TooMuch => Err(Fault::Policy("Expression was ended.".to_owned())),
+    }))
+}
+
+/// What an expression that is no policy's is called in its log.
+const VALUE: &str = "expression";
+
+/// How an expression is asked.
+struct Wanted<'a> {
+    name: &'a str,
+    source: &'a str,
+    limit: Duration,
+    /// Whether the value itself is wanted.
+    value: bool,
+}
+
+async fn asked(
+    ctx: &Ctx,
+    policies: &dyn CallPolicy,
+    wanted: Wanted<'_>,
+    request: &mut Request,
+) -> (Result<Done, Fault>, Vec<LogLine>) {
+    let Wanted { name, source, limit, value } = wanted;
+    let depth = DEPTH.try_with(|depth| *depth).unwrap_or_default();
+    let wants = objects::Wants::of(source);
+    let input = match facts::of(ctx, request, &wants).await {
+        Ok(input) => input,
+        Err(error) => return (Err(broken(&error)), Vec::new()),
+    };
+    let run = Run { source, input, now: ctx.now, wants_value: value, limit, depth };
+    let mut host = host::PolicyHost::new(ctx, policies, name, request, wants);
+    let ended = DEPTH.scope(depth + 1, ctx.app.expressions.run(run, &mut host)).await;
+    let (fault, log) = host.finish();
+    // What the server could not answer must not become an answer of the expression's.
+    let ended = match (fault, ended) {
+        (Some(fault), _) => Err(fault),
+        (None, Ok(done)) => Ok(done),
+        (None, Err(failure @ Failure::Unavailable)) => Err(Fault::Other(failure.to_string())),
+        (None, Err(failure)) => Err(Fault::Policy(failure.to_string())),
+    };
+    (ended, log)
 }
 
 fn outcome(
@@ -97,7 +149,11 @@ fn outcome(
 ) -> Result<Outcome, Fault> {
     let Done { end, messages, log: written, context } = done;
     if let Some(context) = context {
-        request.context = context;
+        let given = std::mem::replace(&mut request.context, context);
+        // They are objects in an expression, which do not come back; the visit knows them anyway.
+        for (key, value) in given.into_iter().filter(|(key, _)| OBJECTS.contains(&key.as_str())) {
+            request.context.insert(key, value);
+        }
     }
     // A worker may send four mebibytes, and there may be hundreds of bindings.
     log.extend(written.into_iter().take(MOST_SAID).map(|line| logged(ctx, policy, line)));

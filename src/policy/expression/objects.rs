@@ -85,6 +85,7 @@ pub async fn users(ctx: &Ctx, users: &[users::Model], wants: &Wants) -> Result<V
             "type": kind(user.kind),
             "path": user.path,
             "attributes": user.attributes,
+            "usable": user.password.is_usable(),
             "date_joined": instant(user.date_joined),
             "password_change_date": instant(user.password_change_date),
             "last_login": user.last_login.map(instant),

@@ -14,7 +14,7 @@ use crate::{
     list::{ListRequest, Page, Point},
     policy::{
         Outcome, Request,
-        engine::{self, Purpose, Target},
+        engine::{self, Target},
     },
     resource::{
         bindings::{self, service::Of, target::Mode},
@@ -267,6 +267,18 @@ pub async fn delete(ctx: &Ctx, slug: &str) -> Result<()> {
 pub async fn set_icon_url(ctx: &Ctx, slug: &str, url: Option<&str>) -> Result<()> {
     let tx = ctx.begin().await?;
     let mut application = store::find_for_update(tx.conn(), &ctx.principal, slug).await?;
+    let url = picture(url)?;
+    application.meta_icon = Some(url.to_owned()).filter(|url| !url.is_empty());
+    let application = store::update(tx.conn(), write(application)).await?;
+    audit::record(&tx, ctx, Event::updated(&subject(&application)));
+    tx.commit().await
+}
+
+/// The address of a picture; empty for none.
+///
+/// # Errors
+/// [`Error::Unexplained`] for one that is no address, or would run code.
+pub fn picture(url: Option<&str>) -> Result<&str> {
     // Nothing sent is no address; an empty one is.
     let url = url.ok_or(Error::Unexplained)?.trim();
     let fits = ["https://", "http://", "/", "fa://"].iter().any(|start| url.starts_with(start)) || url.is_empty();
@@ -275,10 +287,7 @@ pub async fn set_icon_url(ctx: &Ctx, slug: &str, url: Option<&str>) -> Result<()
     if !fits || elsewhere || url.chars().any(char::is_control) || url.chars().count() > MOST_ICON {
         return Err(Error::Unexplained);
     }
-    application.meta_icon = Some(url.to_owned()).filter(|url| !url.is_empty());
-    let application = store::update(tx.conn(), write(application)).await?;
-    audit::record(&tx, ctx, Event::updated(&subject(&application)));
-    tx.commit().await
+    Ok(url)
 }
 
 /// Longest address of an icon, in characters.
@@ -305,7 +314,7 @@ pub async fn check_access(ctx: &Ctx, slug: &str, for_user: Option<&str>) -> Resu
     };
     let user = account.ok_or_else(no_such_user)?;
     let mut request = Request { user: Some(user), context: Map::new(), debug: false, testing: false, log: Vec::new() };
-    let mut outcome = engine::decide(ctx, &target(&row), &mut request, Purpose::Ask).await?;
+    let mut outcome = engine::decide(ctx, &target(&row), &mut request).await?;
     if !superuser {
         outcome = Outcome { passing: outcome.passing, ..Outcome::default() };
     }

@@ -14,7 +14,7 @@ use crate::{
 use tessera_api::v3::{apis::policy_bindings::*, models};
 
 fn to_model(app: &App, shown: &Shown, view: BindingView) -> models::PolicyBinding {
-    let BindingView { binding, policy, group, user } = view;
+    let BindingView { binding, target, policy, group, user } = view;
     models::PolicyBinding {
         pk: binding.id,
         policy: binding.policy_id,
@@ -23,7 +23,7 @@ fn to_model(app: &App, shown: &Shown, view: BindingView) -> models::PolicyBindin
         policy_obj: policy.map(policies::to_model),
         group_obj: group.map(|group| groups::to_model(app, false, group)),
         user_obj: user.map(|user| users::to_model(app, shown, true, user)),
-        target: binding.target_id,
+        target,
         negate: binding.negate,
         enabled: binding.enabled,
         order: binding.position,

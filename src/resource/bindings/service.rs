@@ -35,6 +35,7 @@ pub struct Draft {
     pub policy: Option<Option<Uuid>>,
     pub group: Option<Option<Uuid>>,
     pub user: Option<Option<i32>>,
+    /// What it is bound to, by its own key or by that of its bindings.
     pub target: Option<Uuid>,
     pub negate: Option<bool>,
     pub enabled: Option<bool>,
@@ -47,6 +48,8 @@ pub struct Draft {
 #[derive(Debug, Clone)]
 pub struct BindingView {
     pub binding: Model,
+    /// The key of what it is bound to, which for flows and stages is not that of their bindings.
+    pub target: Uuid,
     pub policy: Option<PolicyView>,
     pub group: Option<GroupView>,
     pub user: Option<UserView>,
@@ -130,9 +133,14 @@ async fn completed(db: &impl ConnectionTrait, principal: &Principal, bindings: V
         .filter(|view| sees(code::VIEW_USER, view.id.to_string()))
         .map(|view| (view.id, view))
         .collect();
+    let mut targets: Vec<Uuid> = bindings.iter().map(|b| b.target_id).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    let own = store::own_keys(db, &targets).await?;
     Ok(bindings
         .into_iter()
         .map(|binding| BindingView {
+            target: own.get(&binding.target_id).copied().unwrap_or(binding.target_id),
             policy: binding.policy_id.and_then(|id| policies.get(&id).cloned()),
             group: binding.group_id.and_then(|id| groups.get(&id).cloned()),
             user: binding.user_id.and_then(|id| users.get(&id).cloned()),
@@ -176,8 +184,8 @@ fn named(draft: &Draft) -> Result<Named> {
     first.ok_or_else(|| Error::Refused("One of 'policy', 'group' or 'user' must be set.".to_owned()))
 }
 
-/// Every reference must lead somewhere.
-async fn check_references(tx: &Tx, draft: &Draft) -> Result<()> {
+/// Every reference must lead somewhere; the target is then named by the key of its bindings.
+async fn check_references(tx: &Tx, draft: &mut Draft) -> Result<()> {
     let mut errors = FieldErrors::default();
     let db = tx.conn();
     if let Some(id) = draft.policy.flatten()
@@ -195,10 +203,11 @@ async fn check_references(tx: &Tx, draft: &Draft) -> Result<()> {
     {
         errors.add("user", Problem::UnknownKey(id.to_string()));
     }
-    if let Some(id) = draft.target
-        && store::existing_targets(db, &[id]).await?.is_empty()
-    {
-        errors.add("target", Problem::UnknownKey(id.to_string()));
+    if let Some(id) = draft.target {
+        draft.target = store::targets_of(db, &[id]).await?.remove(&id);
+        if draft.target.is_none() {
+            errors.add("target", Problem::UnknownKey(id.to_string()));
+        }
     }
     errors.finish()
 }
@@ -221,9 +230,9 @@ fn set_named(row: &mut ActiveModel, named: Named) {
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::Refused`].
-pub async fn create(ctx: &Ctx, draft: Draft) -> Result<BindingView> {
+pub async fn create(ctx: &Ctx, mut draft: Draft) -> Result<BindingView> {
     let mut tx = ctx.begin().await?;
-    check_references(&tx, &draft).await?;
+    check_references(&tx, &mut draft).await?;
     let named = named(&draft)?;
     let (Some(target), Some(order)) = (draft.target, draft.order) else {
         return Err(Error::internal("a binding without target or order came through"));
@@ -262,10 +271,10 @@ pub async fn create(ctx: &Ctx, draft: Draft) -> Result<BindingView> {
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Invalid`], [`Error::Refused`].
-pub async fn update(ctx: &Ctx, id: Uuid, draft: Draft) -> Result<BindingView> {
+pub async fn update(ctx: &Ctx, id: Uuid, mut draft: Draft) -> Result<BindingView> {
     let mut tx = ctx.begin().await?;
     let old = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
-    check_references(&tx, &draft).await?;
+    check_references(&tx, &mut draft).await?;
     let named = named(&draft)?;
     let (target, position) = (draft.target.unwrap_or(old.target_id), draft.order.unwrap_or(old.position));
     check_twin(&tx, id, named, target, position).await?;

@@ -6,13 +6,14 @@ use crate::{
     db::MANY,
     error::{Error, Result, unique_violation},
     list::{ListRequest, OrderColumn, Page},
-    resource::policies,
+    resource::{flows, policies, stage_bindings},
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult,
     JoinType, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
     sea_query::{Expr, LockType},
 };
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What a listing may be narrowed by (contract: authentik-core §5.4).
@@ -115,6 +116,33 @@ pub async fn existing_targets(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result
     for some in ids.chunks(MANY) {
         let select = target::Entity::find().filter(target::Column::Id.is_in(some.iter().copied()));
         found.extend(select.all(db).await?.into_iter().map(|target| target.id));
+    }
+    Ok(found)
+}
+
+/// What can have bindings, by what names it: its own key, or that of its bindings.
+///
+/// # Errors
+/// When the database is away.
+pub async fn targets_of(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Uuid>> {
+    let mut found: BTreeMap<Uuid, Uuid> = existing_targets(db, ids).await?.into_iter().map(|id| (id, id)).collect();
+    found.extend(flows::store::by_ids(db, ids).await?.into_iter().map(|flow| (flow.id, flow.target_id)));
+    let bound = stage_bindings::store::by_ids(db, ids).await?;
+    found.extend(bound.into_iter().map(|binding| (binding.id, binding.target_id)));
+    Ok(found)
+}
+
+/// The own keys of what has bindings, where they are others.
+///
+/// # Errors
+/// When the database is away.
+pub async fn own_keys(db: &impl ConnectionTrait, targets: &[Uuid]) -> Result<BTreeMap<Uuid, Uuid>> {
+    use flows::Column as F;
+    let mut found = stage_bindings::store::by_targets(db, targets).await?;
+    for some in targets.chunks(MANY) {
+        let select = flows::Entity::find().select_only().column(F::TargetId).column(F::Id);
+        let select = select.filter(F::TargetId.is_in(some.iter().copied()));
+        found.extend(select.into_tuple::<(Uuid, Uuid)>().all(db).await?);
     }
     Ok(found)
 }

@@ -50,6 +50,8 @@ const CORE: (&str, &str) = ("authentik_core", "authentik Core");
 const RBAC: (&str, &str) = ("authentik_rbac", "authentik RBAC");
 const EVENTS: (&str, &str) = ("authentik_events", "authentik Events");
 const POLICIES: (&str, &str) = ("authentik_policies", "authentik Policies");
+const FLOWS: (&str, &str) = ("authentik_flows", "authentik Flows");
+const STAGES_PROMPT: (&str, &str) = ("authentik_stages_prompt", "authentik Stages.Prompt");
 const REPUTATION: (&str, &str) = ("authentik_policies_reputation", "authentik Policies.Reputation");
 
 const fn model(
@@ -63,7 +65,7 @@ const fn model(
     Model { app_label, app_label_verbose, name, verbose, key, first, verbs, further }
 }
 
-static MODELS: [Model; 17] = [
+static MODELS: [Model; 33] = [
     model(
         CORE,
         ("user", "User"),
@@ -156,6 +158,69 @@ static MODELS: [Model; 17] = [
     ),
     model(REPUTATION, ("reputationpolicy", "Reputation Policy"), Key::Uuid, 301, &[]),
     model(REPUTATION, ("reputation", "Reputation Score"), Key::Uuid, 321, &[]),
+    model(FLOWS, ("stage", "stage"), Key::Uuid, 341, &[]),
+    model(
+        ("authentik_stages_identification", "authentik Stages.Identification"),
+        ("identificationstage", "Identification Stage"),
+        Key::Uuid,
+        349,
+        &[],
+    ),
+    model(
+        ("authentik_stages_password", "authentik Stages.Password"),
+        ("passwordstage", "Password Stage"),
+        Key::Uuid,
+        357,
+        &[],
+    ),
+    model(STAGES_PROMPT, ("promptstage", "Prompt Stage"), Key::Uuid, 365, &[]),
+    model(STAGES_PROMPT, ("prompt", "Prompt"), Key::Uuid, 373, &[]),
+    model(
+        ("authentik_stages_user_write", "authentik Stages.User Write"),
+        ("userwritestage", "User Write Stage"),
+        Key::Uuid,
+        381,
+        &[],
+    ),
+    model(
+        ("authentik_stages_user_login", "authentik Stages.User Login"),
+        ("userloginstage", "User Login Stage"),
+        Key::Uuid,
+        389,
+        &[],
+    ),
+    model(
+        ("authentik_stages_user_logout", "authentik Stages.User Logout"),
+        ("userlogoutstage", "User Logout Stage"),
+        Key::Uuid,
+        397,
+        &[],
+    ),
+    model(
+        ("authentik_stages_consent", "authentik Stages.Consent"),
+        ("consentstage", "Consent Stage"),
+        Key::Uuid,
+        405,
+        &[],
+    ),
+    model(("authentik_stages_deny", "authentik Stages.Deny"), ("denystage", "Deny Stage"), Key::Uuid, 413, &[]),
+    model(("authentik_stages_dummy", "authentik Stages.Dummy"), ("dummystage", "Dummy Stage"), Key::Uuid, 421, &[]),
+    model(("authentik_stages_email", "authentik Stages.Email"), ("emailstage", "Email Stage"), Key::Uuid, 429, &[]),
+    model(
+        FLOWS,
+        ("flow", "Flow"),
+        Key::Uuid,
+        441,
+        &[
+            ("export_flow", "Can export a Flow"),
+            ("inspect_flow", "Can inspect a Flow's execution"),
+            ("view_flow_cache", "View Flow's cache metrics"),
+            ("clear_flow_cache", "Clear Flow's cache metrics"),
+        ],
+    ),
+    model(FLOWS, ("flowstagebinding", "Flow Stage Binding"), Key::Uuid, 461, &[]),
+    model(("authentik_brands", "authentik Brands"), ("brand", "Brand"), Key::Uuid, 481, &[]),
+    model(CORE, ("authenticatedsession", "Authenticated Session"), Key::Uuid, 501, &[]),
 ];
 
 static PERMISSIONS: LazyLock<Vec<Permission>> = LazyLock::new(|| MODELS.iter().flat_map(permissions_of).collect());

@@ -5,10 +5,14 @@ use crate::{
     audit,
     db::MANY,
     error::{Error, Problem, Result},
-    resource::{applications, bindings, grants::roles::role, groups, policies, reputation, tokens, users},
+    resource::{
+        applications, bindings, brands, flows, grants::roles::role, groups, policies, prompts, reputation, sessions,
+        stage_bindings, stages, tokens, users,
+    },
 };
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _, QuerySelect as _, Select, sea_query::LockType,
+    ColumnTrait as _, ConnectionTrait, EntityTrait, Iterable as _, QueryFilter as _, QuerySelect as _, Select,
+    sea_query::LockType,
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -84,10 +88,45 @@ pub async fn names(
                 let rows = with(bindings::target::Entity::find().filter(wanted), locked).all(db).await?;
                 names.extend(rows.into_iter().map(|t| (t.id.to_string(), format!("PolicyBindingModel {}", t.id))));
             }
+            "flow" => {
+                let rows = with(flows::Entity::find().filter(flows::Column::Id.is_in(ids)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|flow| (flow.id.to_string(), flows::service::name(&flow))));
+            }
+            "flowstagebinding" => {
+                let wanted = stage_bindings::Column::Id.is_in(ids);
+                let rows = with(stage_bindings::Entity::find().filter(wanted), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|b| (b.id.to_string(), stage_bindings::gone::name(&b))));
+            }
+            "brand" => {
+                let rows = with(brands::Entity::find().filter(brands::Column::Id.is_in(ids)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|brand| (brand.id.to_string(), brands::service::name(&brand))));
+            }
+            "authenticatedsession" => {
+                let wanted = sessions::Column::Id.is_in(ids);
+                let signed_in = sessions::Column::UserId.is_not_null();
+                let select = with(sessions::Entity::find().filter(wanted).filter(signed_in), locked);
+                let rows = select.all(db).await?;
+                names.extend(rows.into_iter().map(|s| (s.id.to_string(), format!("Authenticated Session {}", s.id))));
+            }
             "reputation" => {
                 let wanted = reputation::Column::Id.is_in(ids);
                 let rows = with(reputation::Entity::find().filter(wanted), locked).all(db).await?;
                 names.extend(rows.into_iter().map(|score| (score.id.to_string(), reputation::service::name(&score))));
+            }
+            "prompt" => {
+                let rows = with(prompts::Entity::find().filter(prompts::Column::Id.is_in(ids)), locked).all(db).await?;
+                names.extend(rows.into_iter().map(|prompt| (prompt.id.to_string(), prompts::service::name(&prompt))));
+            }
+            stage if stage.ends_with("stage") => {
+                let kind = stages::Kind::iter().find(|kind| kind.model().1 == stage);
+                let mut select = stages::Entity::find().filter(stages::Column::Id.is_in(ids));
+                match kind {
+                    Some(kind) => select = select.filter(stages::Column::Kind.eq(kind)),
+                    None if stage == "stage" => {}
+                    None => continue,
+                }
+                let rows = with(select, locked).all(db).await?;
+                names.extend(rows.into_iter().map(|stage| (stage.id.to_string(), stages::service::name(&stage))));
             }
             other => {
                 let kind = policies::kinds::ALL.into_iter().find(|kind| kind.words().model == other);

@@ -16,7 +16,7 @@ use crate::{
     resource::{
         bindings::{self, service::Of},
         grants::store as grants,
-        users,
+        stages, users,
     },
 };
 use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
@@ -272,6 +272,7 @@ pub async fn delete(ctx: &Ctx, id: Uuid) -> Result<()> {
     let group = store::find_for_update(tx.conn(), &ctx.principal, id).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;
     bindings::service::forget(ctx, &mut tx, Of::Group(id)).await?;
+    stages::service::forget_group(ctx, &mut tx, id).await?;
     store::delete(tx.conn(), id).await?;
     watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "group", &id.to_string()).await?;

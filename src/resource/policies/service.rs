@@ -14,7 +14,7 @@ use crate::{
     resource::{
         bindings::{self, service::Of},
         grants::store as grants,
-        users,
+        stages, users,
     },
 };
 use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
@@ -136,6 +136,15 @@ pub async fn delete(ctx: &Ctx, scope: Scope, id: Uuid) -> Result<()> {
     audit::record(&tx, ctx, Event::deleted(&policy.subject()));
     tx.touch();
     tx.commit().await
+}
+
+/// The prompt stages that ask a policy, as far as the caller may see them.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn used_by(ctx: &Ctx, scope: Scope, id: Uuid) -> Result<Vec<stages::Model>> {
+    store::view(ctx.app.db.read(), &ctx.principal, scope, id).await?;
+    stages::service::validating(ctx, id).await
 }
 
 /// Asks a policy about an account, without any effect (contract: authentik-core §5.3).

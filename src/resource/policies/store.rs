@@ -7,17 +7,19 @@ use super::{
 use crate::{
     access::{Principal, Visible},
     error::{Error, Problem, Result, unique_violation},
-    list::{ListRequest, OrderColumn, Page},
-    resource::bindings,
+    list::{ListRequest, OrderColumn, Page, setting, setting_is},
+    resource::{bindings, prompts::entity::validation},
 };
 use sea_orm::{
-    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait as _,
-    FromQueryResult, QueryFilter as _, QuerySelect as _, Select,
+    ActiveModelTrait as _, ColumnTrait as _, ConnectionTrait, DbErr, EntityTrait as _, FromQueryResult,
+    QueryFilter as _, QuerySelect as _, Select,
     prelude::DateTimeUtc,
-    sea_query::{Expr, ExprTrait as _, LockType, SimpleExpr},
+    sea_query::{Expr, ExprTrait as _, LockType},
 };
 use serde_json::Value;
 use uuid::Uuid;
+
+const TABLE: &str = "policies";
 
 /// Which policies are meant: those of one kind, or all; each has permissions of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl Scope {
 pub struct PolicyView {
     #[sea_orm(nested)]
     pub policy: Model,
-    /// How many bindings use it.
+    /// How many bindings and prompt stages use it.
     pub bound_to: i64,
 }
 
@@ -56,8 +58,8 @@ pub struct PolicyFilter {
     pub last_updated: Option<DateTimeUtc>,
     /// Whether nothing is bound to it.
     pub unbound: Option<bool>,
-    /// Nothing matches.
-    pub nothing: bool,
+    /// Whether no prompt stage asks it.
+    pub in_no_prompt_stage: Option<bool>,
     /// Fields of the kind's settings, by value.
     pub settings: Vec<(&'static str, Value)>,
 }
@@ -75,34 +77,15 @@ pub fn visible(principal: &Principal, scope: Scope) -> Select<Entity> {
     }
 }
 
-/// Adds the count of bindings.
+/// Adds the count of what uses it.
 pub fn viewed(select: Select<Entity>) -> Select<Entity> {
     select.expr_as(
-        Expr::cust("(SELECT count(*) FROM policy_bindings WHERE policy_bindings.policy_id = policies.id)"),
+        Expr::cust(
+            "(SELECT count(*) FROM policy_bindings WHERE policy_bindings.policy_id = policies.id) \
+             + (SELECT count(*) FROM prompt_stage_policies WHERE prompt_stage_policies.policy_id = policies.id)",
+        ),
         "bound_to",
     )
-}
-
-/// A field of the settings, as a value that can be compared and sorted. `field` is one of ours.
-fn setting(backend: DatabaseBackend, field: &str) -> SimpleExpr {
-    Expr::cust(match backend {
-        // A null inside of JSON is no null to PostgreSQL, and comes first.
-        DatabaseBackend::Postgres => format!("NULLIF(policies.settings -> '{field}', CAST('null' AS jsonb))"),
-        _ => format!("(policies.settings ->> '$.{field}')"),
-    })
-}
-
-fn equals(backend: DatabaseBackend, field: &str, value: Value) -> SimpleExpr {
-    if backend == DatabaseBackend::Postgres {
-        let template = format!("(policies.settings -> '{field}') = CAST($1 AS jsonb)");
-        return Expr::cust_with_values(template, [value.to_string()]);
-    }
-    match value {
-        Value::Bool(truth) => setting(backend, field).eq(i32::from(truth)),
-        Value::Number(number) => setting(backend, field).eq(number.as_i64().unwrap_or_default()),
-        Value::String(text) => setting(backend, field).eq(text),
-        other => setting(backend, field).eq(other.to_string()),
-    }
 }
 
 /// One page of the policies that the caller may see.
@@ -123,16 +106,22 @@ pub async fn list(
         let query = sea_orm::sea_query::Query::select().expr(Expr::val(1)).from(bindings::Entity).and_where(of).take();
         Expr::exists(query)
     };
+    let asked = || {
+        let of = Expr::col((validation::Entity, validation::Column::PolicyId)).equals((Entity, Column::Id));
+        let query =
+            sea_orm::sea_query::Query::select().expr(Expr::val(1)).from(validation::Entity).and_where(of).take();
+        Expr::exists(query)
+    };
     let own = [
         filter.name.map(|v| Column::Name.eq(v)),
         filter.execution_logging.map(|v| Column::ExecutionLogging.eq(v)),
         filter.id.map(|v| Column::Id.eq(v)),
         filter.created.map(|v| Column::Created.eq(v)),
         filter.last_updated.map(|v| Column::LastUpdated.eq(v)),
-        Some(Expr::val(false)).filter(|_| filter.nothing),
+        filter.in_no_prompt_stage.map(|none| if none { asked().not() } else { asked() }),
         filter.unbound.map(|unbound| if unbound { bound().not() } else { bound() }),
     ];
-    let settings = filter.settings.into_iter().map(|(field, value)| equals(backend, field, value));
+    let settings = filter.settings.into_iter().map(|(field, value)| setting_is(backend, TABLE, field, value));
     for condition in own.into_iter().flatten().chain(settings) {
         select = select.filter(condition);
     }
@@ -146,7 +135,7 @@ pub async fn list(
             "pk" | "policy_uuid" => OrderColumn::of(Column::Id),
             "name" => OrderColumn::of(Column::Name),
             "execution_logging" => OrderColumn::of(Column::ExecutionLogging),
-            own if fields.contains_key(own) => OrderColumn::computed(setting(backend, own)),
+            own if fields.contains_key(own) => OrderColumn::computed(setting(backend, TABLE, own)),
             _ => return None,
         })
     };

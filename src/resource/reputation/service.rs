@@ -77,38 +77,34 @@ pub async fn sweep(ctx: &Ctx) -> Result<usize> {
     Ok(ended.len())
 }
 
-/// Changes the score of a name at an address. Whoever judges a login calls it; scores are no objects that
-/// people edit, so it is no event.
+/// Changes the score of a name at an address; what has ended begins anew. Scores are no objects that people edit,
+/// so it is no event.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn add(ctx: &Ctx, tx: &mut Tx, identifier: &str, ip: &str, points: i64) -> Result<()> {
-    match store::of(tx.conn(), identifier, ip).await? {
-        Some(score) if ctx.now < score.expires => {
-            let sum = score.score.saturating_add(points);
-            let mut row = score.into_active_model();
-            row.score = Set(sum);
-            row.updated = Set(ctx.now);
-            row.search = Set(Model::searchable(identifier, ip, sum));
-            store::update(tx.conn(), row).await?;
-        }
-        ended => {
-            if let Some(ended) = ended {
-                remove(tx, &[ended.id]).await?;
-            }
-            let row = ActiveModel {
-                id: Set(ctx.uuid()),
-                identifier: Set(identifier.to_owned()),
-                ip: Set(ip.to_owned()),
-                ip_geo_data: Set(None),
-                ip_asn_data: Set(None),
-                score: Set(points),
-                updated: Set(ctx.now),
-                expires: Set(ctx.now + TimeDelta::seconds(LIFETIME)),
-                search: Set(Model::searchable(identifier, ip, points)),
-            };
-            store::insert(tx.conn(), row).await?;
-        }
+    if let Some(old) = store::of(tx.conn(), identifier, ip).await?.filter(|old| old.expires <= ctx.now) {
+        remove(tx, &[old.id]).await?;
     }
+    // First a row without points: of two who add the first one at the same moment, both find it.
+    let row = ActiveModel {
+        id: Set(ctx.uuid()),
+        identifier: Set(identifier.to_owned()),
+        ip: Set(ip.to_owned()),
+        ip_geo_data: Set(None),
+        ip_asn_data: Set(None),
+        score: Set(0),
+        updated: Set(ctx.now),
+        expires: Set(ctx.now + TimeDelta::seconds(LIFETIME)),
+        search: Set(Model::searchable(identifier, ip, 0)),
+    };
+    store::make_room(tx.conn(), row).await?;
+    let Some(score) = store::of(tx.conn(), identifier, ip).await? else { return Ok(()) };
+    let sum = score.score.saturating_add(points);
+    let mut row = score.into_active_model();
+    row.score = Set(sum);
+    row.updated = Set(ctx.now);
+    row.search = Set(Model::searchable(identifier, ip, sum));
+    store::update(tx.conn(), row).await?;
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::{
 };
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _, Select,
-    sea_query::{Expr, LockType},
+    QueryOrder as _, QuerySelect as _, Select,
+    sea_query::{Expr, LockType, OnConflict},
 };
 use std::net::IpAddr;
 use uuid::Uuid;
@@ -102,6 +102,29 @@ pub async fn sum(ctx: &Ctx, address: Option<IpAddr>, name: Option<String>) -> Re
     Ok(sum.unwrap_or_default())
 }
 
+/// Most rows that are looked at for one name or address.
+const MOST: u64 = 1000;
+
+/// The scores of a name and those of an address that have not ended, the worst first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn about(ctx: &Ctx, identifier: &str, ip: &str) -> Result<Vec<Model>> {
+    let any = Condition::any().add(Column::Identifier.eq(identifier)).add(Column::Ip.eq(ip));
+    let select = Entity::find().filter(any).filter(Column::Expires.gt(ctx.now));
+    Ok(select.order_by_asc(Column::Score).limit(MOST).all(ctx.app.db.read()).await?)
+}
+
+/// Makes room for the score of one name at one address, without points, unless it is there.
+///
+/// # Errors
+/// When the database is away.
+pub async fn make_room(db: &impl ConnectionTrait, score: ActiveModel) -> Result<()> {
+    let there = OnConflict::columns([Column::Identifier, Column::Ip]).do_nothing().to_owned();
+    Entity::insert(score).on_conflict(there).exec_without_returning(db).await?;
+    Ok(())
+}
+
 /// The score of one name at one address, and nobody else changes it until the transaction ends.
 ///
 /// # Errors
@@ -109,12 +132,6 @@ pub async fn sum(ctx: &Ctx, address: Option<IpAddr>, name: Option<String>) -> Re
 pub async fn of(db: &impl ConnectionTrait, identifier: &str, ip: &str) -> Result<Option<Model>> {
     let same = Condition::all().add(Column::Identifier.eq(identifier)).add(Column::Ip.eq(ip));
     Ok(Entity::find().filter(same).lock(LockType::NoKeyUpdate).one(db).await?)
-}
-
-/// # Errors
-/// When the database is away.
-pub async fn insert(db: &impl ConnectionTrait, score: ActiveModel) -> Result<Model> {
-    Ok(score.insert(db).await?)
 }
 
 /// # Errors

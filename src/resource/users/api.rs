@@ -6,6 +6,7 @@
 use super::{
     avatar,
     entity::Kind,
+    impersonation,
     profile::{self, Myself},
     service::{self, NewUser, UserChange},
     service_account::{self, NewServiceAccount},
@@ -16,6 +17,7 @@ use crate::{
     app::{App, Shown},
     ctx::Ctx,
     dialect::{Failure, v3},
+    flow::recovery,
     list::{AttributeFilter, ListRequest},
     resource::groups,
     secret::{PlainSecret, keyring::hex},
@@ -264,8 +266,10 @@ impl Users for App {
     }
 
     async fn core_users_me_retrieve(&self, ctx: &Ctx) -> Result<CoreUsersMeRetrieveResponse, Failure> {
-        let user = self_to_model(self, &self.shown().await?, profile::myself(ctx).await?);
-        Ok(CoreUsersMeRetrieveResponse::Status200(models::SessionUser { user, original: None }))
+        let shown = self.shown().await?;
+        let user = self_to_model(self, &shown, profile::myself(ctx).await?);
+        let original = profile::original(ctx).await?.map(|own| self_to_model(self, &shown, own));
+        Ok(CoreUsersMeRetrieveResponse::Status200(models::SessionUser { user, original }))
     }
 
     async fn core_users_paths_retrieve(
@@ -322,5 +326,41 @@ impl Users for App {
             logins_failed: v3::curve(metrics.logins_failed),
             authorizations: v3::curve(metrics.authorizations),
         }))
+    }
+
+    async fn core_users_impersonate_create(
+        &self,
+        ctx: &Ctx,
+        path: CoreUsersImpersonateCreatePath,
+    ) -> Result<CoreUsersImpersonateCreateResponse, Failure> {
+        impersonation::begin(ctx, path.id).await?;
+        Ok(CoreUsersImpersonateCreateResponse::Status201)
+    }
+
+    async fn core_users_impersonate_end_retrieve(
+        &self,
+        ctx: &Ctx,
+    ) -> Result<CoreUsersImpersonateEndRetrieveResponse, Failure> {
+        impersonation::end(ctx).await?;
+        Ok(CoreUsersImpersonateEndRetrieveResponse::Status204)
+    }
+
+    async fn core_users_recovery_create(
+        &self,
+        ctx: &Ctx,
+        path: CoreUsersRecoveryCreatePath,
+    ) -> Result<CoreUsersRecoveryCreateResponse, Failure> {
+        let link = recovery::link(ctx, path.id).await?;
+        Ok(CoreUsersRecoveryCreateResponse::Status200(models::Link { link: link.reveal().to_owned() }))
+    }
+
+    async fn core_users_recovery_email_create(
+        &self,
+        ctx: &Ctx,
+        path: CoreUsersRecoveryEmailCreatePath,
+        query: CoreUsersRecoveryEmailCreateQuery,
+    ) -> Result<CoreUsersRecoveryEmailCreateResponse, Failure> {
+        recovery::send(ctx, path.id, query.email_stage.as_deref()).await?;
+        Ok(CoreUsersRecoveryEmailCreateResponse::Status204)
     }
 }

@@ -79,6 +79,15 @@ pub fn url(sources: &str, whose: &Whose<'_>) -> String {
     FALLBACK.to_owned()
 }
 
+/// The picture of somebody of whom only the name is known, which is drawn or none.
+#[must_use]
+pub fn named(sources: &str, name: &str) -> String {
+    let nothing = Value::Null;
+    let whose = Whose { name, username: name, email: "", attributes: AttributesOf::Row(&nothing) };
+    let drawn = sources.split(',').map(str::trim).find(|source| matches!(*source, "none" | "initials"));
+    url(drawn.unwrap_or("none"), &whose)
+}
+
 fn is_picture(url: &str) -> bool {
     ["https://", "http://", "data:image/", "/"].iter().any(|start| url.starts_with(start))
 }

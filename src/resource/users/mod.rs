@@ -7,6 +7,8 @@ mod api;
 pub mod avatar;
 pub mod entity;
 pub mod erasure;
+pub mod impersonation;
+pub mod own;
 pub mod profile;
 pub mod service;
 pub mod service_account;

@@ -2,7 +2,7 @@
 
 use super::{Model, store};
 use crate::{
-    access::{Account, code},
+    access::{Account, Principal, code},
     ctx::Ctx,
     error::{Error, Result},
     resource::{grants::store as grants, groups},
@@ -67,14 +67,33 @@ pub struct Myself {
 /// [`Error::NotAuthenticated`] without an account.
 pub async fn myself(ctx: &Ctx) -> Result<Myself> {
     let account = ctx.principal.require_account()?;
+    // Deleted a moment ago, by another process perhaps.
+    let gone = if account.session.is_some() { Error::NotAuthenticated } else { Error::InvalidCredentials };
+    let user = store::by_id(ctx.app.db.read(), account.id).await?.ok_or(gone)?;
+    described(ctx.app.db.read(), user, &ctx.principal).await
+}
+
+/// Who really calls, while he acts as somebody else.
+///
+/// # Errors
+/// When the database is away.
+pub async fn original(ctx: &Ctx) -> Result<Option<Myself>> {
+    let Some(original) = ctx.principal.account().and_then(|account| account.original.as_ref()) else { return Ok(None) };
     let db = ctx.app.db.read();
-    let user = store::by_id(db, account.id).await?.ok_or(Error::InvalidCredentials)?;
+    let Some(user) = store::by_id(db, original.id).await? else { return Ok(None) };
+    let principal = Principal::Account(account(db, user.clone(), None, None).await?);
+    described(db, user, &principal).await.map(Some)
+}
+
+/// An account with everything that reaches it; `principal` is that account.
+async fn described(db: &impl ConnectionTrait, user: Model, principal: &Principal) -> Result<Myself> {
+    let account = principal.require_account()?;
     let groups = reaching(db, account.id).await?;
     let settings = match merged(&groups, &user).remove("settings") {
         Some(Value::Object(settings)) => settings,
         _ => Map::new(),
     };
-    let held = |name: &&str| account.superuser || ctx.principal.holds(&format!("{}{name}", code::SYSTEM_LABEL));
+    let held = |name: &&str| account.superuser || principal.holds(&format!("{}{name}", code::SYSTEM_LABEL));
     let system_permissions = code::SYSTEM.iter().filter(|name| held(name)).map(|name| (*name).to_owned()).collect();
     Ok(Myself {
         superuser: account.superuser,
@@ -85,14 +104,14 @@ pub async fn myself(ctx: &Ctx) -> Result<Myself> {
     })
 }
 
-/// An account as a principal, with everything it holds.
+/// An account as a principal, with everything it holds; `token` is the one whose key was shown.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn account(
     db: &impl ConnectionTrait,
     user: Model,
-    token: Uuid,
+    token: Option<Uuid>,
     expires: Option<DateTime<Utc>>,
 ) -> Result<Account> {
     Ok(Account {
@@ -102,7 +121,9 @@ pub async fn account(
         uuid: user.uuid,
         username: user.username,
         email: user.email,
-        token: Some(token),
+        token,
+        session: None,
+        original: None,
         expires,
     })
 }

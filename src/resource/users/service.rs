@@ -18,7 +18,7 @@ use crate::{
         events::statistics::{self, UserMetrics},
         grants::store as grants,
         groups::{self, escalation::Watch},
-        tokens,
+        sessions, tokens,
     },
     secret::{
         PlainSecret,
@@ -120,7 +120,7 @@ async fn check_groups(tx: &Tx, wanted: &[Uuid], errors: &mut FieldErrors) -> Res
     Ok(())
 }
 
-async fn check_username(tx: &Tx, username: &str, own: Option<i32>, errors: &mut FieldErrors) -> Result<()> {
+pub(super) async fn check_username(tx: &Tx, username: &str, own: Option<i32>, errors: &mut FieldErrors) -> Result<()> {
     let other = store::by_username(tx.conn(), username).await?;
     if other.is_some_and(|user| Some(user.id) != own) {
         errors.add("username", Problem::Taken(None));
@@ -254,6 +254,9 @@ pub async fn update(ctx: &Ctx, id: i32, change: UserChange) -> Result<UserView> 
         store::set_groups(tx.conn(), id, &distinct(wanted)).await?;
     }
     watch.after(ctx, &tx, &[id]).await?;
+    if !user.is_active {
+        sessions::service::end_of_user(&mut tx, id, None).await?;
+    }
     audit::record(&tx, ctx, Event::updated(&subject(&user)));
     let changed = store::view(tx.conn(), &ctx.principal, id).await?;
     tx.touch();
@@ -283,6 +286,7 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     grants::forget_objects(tx.conn(), "authentik_core", "token", &its).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;
     bindings::service::forget(ctx, &mut tx, Of::User(id)).await?;
+    sessions::service::end_of_user(&mut tx, id, None).await?;
     store::delete(tx.conn(), id).await?;
     watch.after(ctx, &tx, &[]).await?;
     grants::forget_object(tx.conn(), "authentik_core", "user", &id.to_string()).await?;
@@ -329,23 +333,11 @@ pub async fn set_password(ctx: &Ctx, id: i32, password: Option<PlainSecret>) -> 
         let event = Event::about(Action::PasswordSet, "authentik.core.signals", "model", &about);
         audit::record(&tx, ctx, event.of_user(user.id, &user.username, &user.email));
     }
+    // Whoever changes his own password goes on here, and nowhere else.
+    let here = ctx.principal.account().filter(|account| account.id == id).and_then(|account| account.session);
+    sessions::service::end_of_user(&mut tx, id, here).await?;
     tx.touch();
     tx.commit().await
-}
-
-/// Makes the password of an account unusable, because a policy says that its time is over; its date stays,
-/// so that the policy goes on saying so (contract: authentik-core §5.5). A password that was set after the one
-/// that was judged, which is `of` a date, is left alone.
-///
-/// # Errors
-/// When the database is away.
-pub async fn end_password(ctx: &Ctx, tx: &mut Tx, id: i32, of: DateTime<Utc>) -> Result<()> {
-    let ends = |user: &Model| user.password.is_usable() && user.password_change_date == of;
-    let Some(user) = store::locked(tx.conn(), id).await?.filter(ends) else { return Ok(()) };
-    let user = store::set_password(tx.conn(), user, PasswordHash::unusable(&*ctx.app.entropy)).await?;
-    audit::record(tx, ctx, Event::updated(&subject(&user)));
-    tx.touch();
-    Ok(())
 }
 
 /// Hashes a password off the threads that serve requests; `None` becomes an unusable one.
@@ -355,10 +347,7 @@ pub async fn end_password(ctx: &Ctx, tx: &mut Tx, id: i32, of: DateTime<Utc>) ->
 pub async fn hash_password(ctx: &Ctx, password: Option<PlainSecret>) -> Result<PasswordHash> {
     let entropy = std::sync::Arc::clone(&ctx.app.entropy);
     let Some(password) = password else { return Ok(PasswordHash::unusable(&*entropy)) };
-    tokio::task::spawn_blocking(move || PasswordHash::new(&*entropy, &password))
-        .await
-        .map_err(Error::internal)?
-        .map_err(Error::internal)
+    ctx.app.hashing.run(move || PasswordHash::new(&*entropy, &password)).await?.map_err(Error::internal)
 }
 
 /// How the account was used.

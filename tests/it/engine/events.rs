@@ -10,7 +10,7 @@ use tessera::{
     audit::Subject,
     policy::{
         Request,
-        engine::{Purpose, Target, decide},
+        engine::{Target, decide},
     },
     resource::{bindings::target::Mode, users},
 };
@@ -49,7 +49,7 @@ async fn decided(server: &Server, target: &str, user: i64, context: Value) -> bo
     let user = users::store::by_id(ctx.app.db.read(), i32::try_from(user).expect("small")).await.expect("answered");
     let Value::Object(context) = context else { panic!("no object") };
     let mut request = Request { user, context, debug: false, testing: false, log: Vec::new() };
-    decide(&ctx, &target, &mut request, Purpose::Ask).await.expect("decided").passing
+    decide(&ctx, &target, &mut request).await.expect("decided").passing
 }
 
 async fn executions(server: &Server) {

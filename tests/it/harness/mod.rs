@@ -2,6 +2,7 @@
 //! every answer against the document, and shorthands for people, grants and events.
 
 mod answer;
+mod browser;
 mod client;
 mod document;
 mod events;
@@ -11,8 +12,10 @@ mod runner;
 mod server;
 mod sql;
 mod tap;
+mod visitor;
 
 pub use answer::Answer;
+pub use browser::Browser;
 pub use client::{Client, raw};
 pub use document::document;
 pub use people::Person;
@@ -20,6 +23,7 @@ pub use place::{Place, clean_up};
 pub use runner::{Afterwards, Plain, Test, main};
 pub use server::{BOOTSTRAP_PASSWORD, BOOTSTRAP_TOKEN, SECRET_KEY, Server};
 pub use tap::Calls;
+pub use visitor::{CSRF, CSRF_HEADER, Flow, SESSION, Visitor};
 
 /// The databases that every test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

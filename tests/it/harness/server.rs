@@ -43,6 +43,16 @@ impl Server {
         }
     }
 
+    /// Removes the flows that an installation begins with, and what belongs to them.
+    pub async fn forget_shipped(&self) {
+        for table in ["brands", "policy_targets", "stages", "prompts", "policies"] {
+            sea_orm::ConnectionTrait::execute_unprepared(self.app.db.write(), &format!("DELETE FROM {table}"))
+                .await
+                .expect("the rows go");
+        }
+        self.app.generation.advance();
+    }
+
     /// A further server on data of its own, with other settings; end it with [`Server::end`].
     pub async fn another(&self, change: impl FnOnce(&mut Config)) -> Self {
         Place::prepared(self.place.backend()).await.start_with(change).await.expect("the server starts")

@@ -20,11 +20,17 @@ tests![
 const PATH: &str = "/rbac/permissions/";
 
 /// Label, model, code and name of what a server of these families lists, in the order of names.
-const EXPECTED: [(&str, &str, &str, &str); 81] = [
+const EXPECTED: [(&str, &str, &str, &str); 149] = [
     ("authentik_core", "group", "add_user_to_group", "Add user to group"),
     ("authentik_rbac", "systempermission", "access_admin_interface", "Can access admin interface"),
     ("authentik_core", "application", "add_application", "Can add Application"),
+    ("authentik_core", "authenticatedsession", "add_authenticatedsession", "Can add Authenticated Session"),
+    ("authentik_brands", "brand", "add_brand", "Can add Brand"),
+    ("authentik_stages_consent", "consentstage", "add_consentstage", "Can add Consent Stage"),
+    ("authentik_stages_deny", "denystage", "add_denystage", "Can add Deny Stage"),
     ("authentik_policies_dummy", "dummypolicy", "add_dummypolicy", "Can add Dummy Policy"),
+    ("authentik_stages_dummy", "dummystage", "add_dummystage", "Can add Dummy Stage"),
+    ("authentik_stages_email", "emailstage", "add_emailstage", "Can add Email Stage"),
     ("authentik_events", "event", "add_event", "Can add Event"),
     (
         "authentik_policies_event_matcher",
@@ -33,21 +39,42 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can add Event Matcher Policy",
     ),
     ("authentik_policies_expression", "expressionpolicy", "add_expressionpolicy", "Can add Expression Policy"),
+    ("authentik_flows", "flow", "add_flow", "Can add Flow"),
+    ("authentik_flows", "flowstagebinding", "add_flowstagebinding", "Can add Flow Stage Binding"),
     ("authentik_core", "group", "add_group", "Can add Group"),
+    (
+        "authentik_stages_identification",
+        "identificationstage",
+        "add_identificationstage",
+        "Can add Identification Stage",
+    ),
     ("authentik_policies_expiry", "passwordexpirypolicy", "add_passwordexpirypolicy", "Can add Password Expiry Policy"),
     ("authentik_policies_password", "passwordpolicy", "add_passwordpolicy", "Can add Password Policy"),
+    ("authentik_stages_password", "passwordstage", "add_passwordstage", "Can add Password Stage"),
     ("authentik_policies", "policy", "add_policy", "Can add Policy"),
     ("authentik_policies", "policybinding", "add_policybinding", "Can add Policy Binding"),
     ("authentik_policies", "policybindingmodel", "add_policybindingmodel", "Can add Policy Binding Model"),
+    ("authentik_stages_prompt", "prompt", "add_prompt", "Can add Prompt"),
+    ("authentik_stages_prompt", "promptstage", "add_promptstage", "Can add Prompt Stage"),
     ("authentik_policies_reputation", "reputationpolicy", "add_reputationpolicy", "Can add Reputation Policy"),
     ("authentik_policies_reputation", "reputation", "add_reputation", "Can add Reputation Score"),
     ("authentik_rbac", "role", "add_role", "Can add Role"),
     ("authentik_core", "token", "add_token", "Can add Token"),
     ("authentik_core", "user", "add_user", "Can add User"),
+    ("authentik_stages_user_login", "userloginstage", "add_userloginstage", "Can add User Login Stage"),
+    ("authentik_stages_user_logout", "userlogoutstage", "add_userlogoutstage", "Can add User Logout Stage"),
+    ("authentik_stages_user_write", "userwritestage", "add_userwritestage", "Can add User Write Stage"),
+    ("authentik_flows", "stage", "add_stage", "Can add stage"),
     ("authentik_core", "user", "assign_user_permissions", "Can assign permissions to users"),
     ("authentik_rbac", "role", "assign_role_permissions", "Can assign permissions to users"),
     ("authentik_core", "application", "change_application", "Can change Application"),
+    ("authentik_core", "authenticatedsession", "change_authenticatedsession", "Can change Authenticated Session"),
+    ("authentik_brands", "brand", "change_brand", "Can change Brand"),
+    ("authentik_stages_consent", "consentstage", "change_consentstage", "Can change Consent Stage"),
+    ("authentik_stages_deny", "denystage", "change_denystage", "Can change Deny Stage"),
     ("authentik_policies_dummy", "dummypolicy", "change_dummypolicy", "Can change Dummy Policy"),
+    ("authentik_stages_dummy", "dummystage", "change_dummystage", "Can change Dummy Stage"),
+    ("authentik_stages_email", "emailstage", "change_emailstage", "Can change Email Stage"),
     ("authentik_events", "event", "change_event", "Can change Event"),
     (
         "authentik_policies_event_matcher",
@@ -56,7 +83,15 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can change Event Matcher Policy",
     ),
     ("authentik_policies_expression", "expressionpolicy", "change_expressionpolicy", "Can change Expression Policy"),
+    ("authentik_flows", "flow", "change_flow", "Can change Flow"),
+    ("authentik_flows", "flowstagebinding", "change_flowstagebinding", "Can change Flow Stage Binding"),
     ("authentik_core", "group", "change_group", "Can change Group"),
+    (
+        "authentik_stages_identification",
+        "identificationstage",
+        "change_identificationstage",
+        "Can change Identification Stage",
+    ),
     (
         "authentik_policies_expiry",
         "passwordexpirypolicy",
@@ -64,16 +99,29 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can change Password Expiry Policy",
     ),
     ("authentik_policies_password", "passwordpolicy", "change_passwordpolicy", "Can change Password Policy"),
+    ("authentik_stages_password", "passwordstage", "change_passwordstage", "Can change Password Stage"),
     ("authentik_policies", "policy", "change_policy", "Can change Policy"),
     ("authentik_policies", "policybinding", "change_policybinding", "Can change Policy Binding"),
     ("authentik_policies", "policybindingmodel", "change_policybindingmodel", "Can change Policy Binding Model"),
+    ("authentik_stages_prompt", "prompt", "change_prompt", "Can change Prompt"),
+    ("authentik_stages_prompt", "promptstage", "change_promptstage", "Can change Prompt Stage"),
     ("authentik_policies_reputation", "reputationpolicy", "change_reputationpolicy", "Can change Reputation Policy"),
     ("authentik_policies_reputation", "reputation", "change_reputation", "Can change Reputation Score"),
     ("authentik_rbac", "role", "change_role", "Can change Role"),
     ("authentik_core", "token", "change_token", "Can change Token"),
     ("authentik_core", "user", "change_user", "Can change User"),
+    ("authentik_stages_user_login", "userloginstage", "change_userloginstage", "Can change User Login Stage"),
+    ("authentik_stages_user_logout", "userlogoutstage", "change_userlogoutstage", "Can change User Logout Stage"),
+    ("authentik_stages_user_write", "userwritestage", "change_userwritestage", "Can change User Write Stage"),
+    ("authentik_flows", "stage", "change_stage", "Can change stage"),
     ("authentik_core", "application", "delete_application", "Can delete Application"),
+    ("authentik_core", "authenticatedsession", "delete_authenticatedsession", "Can delete Authenticated Session"),
+    ("authentik_brands", "brand", "delete_brand", "Can delete Brand"),
+    ("authentik_stages_consent", "consentstage", "delete_consentstage", "Can delete Consent Stage"),
+    ("authentik_stages_deny", "denystage", "delete_denystage", "Can delete Deny Stage"),
     ("authentik_policies_dummy", "dummypolicy", "delete_dummypolicy", "Can delete Dummy Policy"),
+    ("authentik_stages_dummy", "dummystage", "delete_dummystage", "Can delete Dummy Stage"),
+    ("authentik_stages_email", "emailstage", "delete_emailstage", "Can delete Email Stage"),
     ("authentik_events", "event", "delete_event", "Can delete Event"),
     (
         "authentik_policies_event_matcher",
@@ -82,7 +130,15 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can delete Event Matcher Policy",
     ),
     ("authentik_policies_expression", "expressionpolicy", "delete_expressionpolicy", "Can delete Expression Policy"),
+    ("authentik_flows", "flow", "delete_flow", "Can delete Flow"),
+    ("authentik_flows", "flowstagebinding", "delete_flowstagebinding", "Can delete Flow Stage Binding"),
     ("authentik_core", "group", "delete_group", "Can delete Group"),
+    (
+        "authentik_stages_identification",
+        "identificationstage",
+        "delete_identificationstage",
+        "Can delete Identification Stage",
+    ),
     (
         "authentik_policies_expiry",
         "passwordexpirypolicy",
@@ -90,21 +146,36 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can delete Password Expiry Policy",
     ),
     ("authentik_policies_password", "passwordpolicy", "delete_passwordpolicy", "Can delete Password Policy"),
+    ("authentik_stages_password", "passwordstage", "delete_passwordstage", "Can delete Password Stage"),
     ("authentik_policies", "policy", "delete_policy", "Can delete Policy"),
     ("authentik_policies", "policybinding", "delete_policybinding", "Can delete Policy Binding"),
     ("authentik_policies", "policybindingmodel", "delete_policybindingmodel", "Can delete Policy Binding Model"),
+    ("authentik_stages_prompt", "prompt", "delete_prompt", "Can delete Prompt"),
+    ("authentik_stages_prompt", "promptstage", "delete_promptstage", "Can delete Prompt Stage"),
     ("authentik_policies_reputation", "reputationpolicy", "delete_reputationpolicy", "Can delete Reputation Policy"),
     ("authentik_policies_reputation", "reputation", "delete_reputation", "Can delete Reputation Score"),
     ("authentik_rbac", "role", "delete_role", "Can delete Role"),
     ("authentik_core", "token", "delete_token", "Can delete Token"),
     ("authentik_core", "user", "delete_user", "Can delete User"),
+    ("authentik_stages_user_login", "userloginstage", "delete_userloginstage", "Can delete User Login Stage"),
+    ("authentik_stages_user_logout", "userlogoutstage", "delete_userlogoutstage", "Can delete User Logout Stage"),
+    ("authentik_stages_user_write", "userwritestage", "delete_userwritestage", "Can delete User Write Stage"),
+    ("authentik_flows", "stage", "delete_stage", "Can delete stage"),
     ("authentik_rbac", "systempermission", "edit_system_settings", "Can edit system settings"),
+    ("authentik_flows", "flow", "export_flow", "Can export a Flow"),
     ("authentik_core", "user", "impersonate", "Can impersonate other users"),
+    ("authentik_flows", "flow", "inspect_flow", "Can inspect a Flow's execution"),
     ("authentik_core", "user", "preview_user", "Can preview user data sent to providers"),
     ("authentik_core", "user", "unassign_user_permissions", "Can unassign permissions from users"),
     ("authentik_rbac", "role", "unassign_role_permissions", "Can unassign permissions from users"),
     ("authentik_core", "application", "view_application", "Can view Application"),
+    ("authentik_core", "authenticatedsession", "view_authenticatedsession", "Can view Authenticated Session"),
+    ("authentik_brands", "brand", "view_brand", "Can view Brand"),
+    ("authentik_stages_consent", "consentstage", "view_consentstage", "Can view Consent Stage"),
+    ("authentik_stages_deny", "denystage", "view_denystage", "Can view Deny Stage"),
     ("authentik_policies_dummy", "dummypolicy", "view_dummypolicy", "Can view Dummy Policy"),
+    ("authentik_stages_dummy", "dummystage", "view_dummystage", "Can view Dummy Stage"),
+    ("authentik_stages_email", "emailstage", "view_emailstage", "Can view Email Stage"),
     ("authentik_events", "event", "view_event", "Can view Event"),
     (
         "authentik_policies_event_matcher",
@@ -113,7 +184,15 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can view Event Matcher Policy",
     ),
     ("authentik_policies_expression", "expressionpolicy", "view_expressionpolicy", "Can view Expression Policy"),
+    ("authentik_flows", "flow", "view_flow", "Can view Flow"),
+    ("authentik_flows", "flowstagebinding", "view_flowstagebinding", "Can view Flow Stage Binding"),
     ("authentik_core", "group", "view_group", "Can view Group"),
+    (
+        "authentik_stages_identification",
+        "identificationstage",
+        "view_identificationstage",
+        "Can view Identification Stage",
+    ),
     (
         "authentik_policies_expiry",
         "passwordexpirypolicy",
@@ -121,30 +200,48 @@ const EXPECTED: [(&str, &str, &str, &str); 81] = [
         "Can view Password Expiry Policy",
     ),
     ("authentik_policies_password", "passwordpolicy", "view_passwordpolicy", "Can view Password Policy"),
+    ("authentik_stages_password", "passwordstage", "view_passwordstage", "Can view Password Stage"),
     ("authentik_policies", "policy", "view_policy", "Can view Policy"),
     ("authentik_policies", "policybinding", "view_policybinding", "Can view Policy Binding"),
     ("authentik_policies", "policybindingmodel", "view_policybindingmodel", "Can view Policy Binding Model"),
+    ("authentik_stages_prompt", "prompt", "view_prompt", "Can view Prompt"),
+    ("authentik_stages_prompt", "promptstage", "view_promptstage", "Can view Prompt Stage"),
     ("authentik_policies_reputation", "reputationpolicy", "view_reputationpolicy", "Can view Reputation Policy"),
     ("authentik_policies_reputation", "reputation", "view_reputation", "Can view Reputation Score"),
     ("authentik_rbac", "role", "view_role", "Can view Role"),
     ("authentik_core", "token", "view_token", "Can view Token"),
     ("authentik_core", "user", "view_user", "Can view User"),
+    ("authentik_stages_user_login", "userloginstage", "view_userloginstage", "Can view User Login Stage"),
+    ("authentik_stages_user_logout", "userlogoutstage", "view_userlogoutstage", "Can view User Logout Stage"),
+    ("authentik_stages_user_write", "userwritestage", "view_userwritestage", "Can view User Write Stage"),
+    ("authentik_flows", "stage", "view_stage", "Can view stage"),
     ("authentik_rbac", "systempermission", "view_system_info", "Can view system info"),
     ("authentik_rbac", "systempermission", "view_system_settings", "Can view system settings"),
+    ("authentik_flows", "flow", "clear_flow_cache", "Clear Flow's cache metrics"),
     ("authentik_policies", "policy", "clear_policy_cache", "Clear Policy's cache metrics"),
     ("authentik_core", "group", "remove_user_from_group", "Remove user from group"),
     ("authentik_core", "user", "reset_user_password", "Reset Password"),
+    ("authentik_flows", "flow", "view_flow_cache", "View Flow's cache metrics"),
     ("authentik_policies", "policy", "view_policy_cache", "View Policy's cache metrics"),
     ("authentik_core", "user", "view_user_applications", "View applications the user has access to"),
     ("authentik_core", "token", "view_token_key", "View token's key"),
 ];
 
+/// The path of a listing, all of it on one page unless the query says otherwise.
+fn path(query: &str) -> String {
+    if query.contains("page") {
+        return format!("{PATH}{query}");
+    }
+    let sign = if query.is_empty() { '?' } else { '&' };
+    format!("{PATH}{query}{sign}page_size=1000")
+}
+
 async fn listed(server: &Server, query: &str) -> Vec<String> {
-    server.admin().get(&format!("{PATH}{query}")).await.expect_list("codename")
+    server.admin().get(&path(query)).await.expect_list("codename")
 }
 
 async fn every_permission_is_listed(server: &Server) {
-    let page = server.admin().get(PATH).await.expect(200);
+    let page = server.admin().get(&path("")).await.expect(200);
     let items = page["results"].as_array().expect("a list");
     assert_eq!(page["pagination"]["count"], EXPECTED.len());
     let key = |item: &Value| ["app_label", "model", "codename", "name"].map(|field| super::text(&item[field]));
@@ -180,7 +277,7 @@ async fn every_permission_is_listed(server: &Server) {
 }
 
 async fn order_is_by_code_point(server: &Server) {
-    let names = async |query: &str| server.admin().get(&format!("{PATH}{query}")).await.expect_list("name");
+    let names = async |query: &str| server.admin().get(&path(query)).await.expect_list("name");
     let expected: Vec<&str> = EXPECTED.iter().map(|(.., name)| *name).collect();
     assert_eq!(names("").await, expected);
     assert_eq!(names("?ordering=nonsense,model").await, expected);
@@ -189,7 +286,7 @@ async fn order_is_by_code_point(server: &Server) {
     let codes = listed(server, "?ordering=codename").await;
     assert!(codes.is_sorted() && codes.len() == EXPECTED.len(), "{codes:?}");
     let numbers = async |query: &str| {
-        let texts = server.admin().get(&format!("{PATH}{query}")).await.expect_list("id");
+        let texts = server.admin().get(&path(query)).await.expect_list("id");
         texts.iter().map(|text| text.parse().expect("a number")).collect::<Vec<i64>>()
     };
     let up = numbers("?ordering=id").await;
@@ -215,7 +312,10 @@ async fn filters(server: &Server) {
     assert_eq!(listed(server, "?content_type__app_label=authentik_policies_reputation").await.len(), 8);
     assert_eq!(listed(server, "?content_type__app_label=authentik_policies").await.len(), 14);
     assert_eq!(listed(server, "?codename=&content_type__model=&role=&user=&search=").await.len(), EXPECTED.len());
-    assert_eq!(listed(server, "?page_size=2&page=2&ordering=codename").await, ["add_dummypolicy", "add_event"]);
+    assert_eq!(
+        listed(server, "?page_size=2&page=2&ordering=codename").await,
+        ["add_authenticatedsession", "add_brand"]
+    );
     server.admin().get(&format!("{PATH}?page=99")).await.expect_detail(404, "Invalid page.");
 }
 
@@ -224,7 +324,8 @@ async fn search(server: &Server) {
     assert_eq!(listed(server, "?search=authentik_rbac,systempermission").await.len(), 4);
     assert_eq!(listed(server, "?search=token%20view").await, ["view_token", "view_token_key"]);
     assert_eq!(listed(server, "?search=matcher").await.len(), 4);
-    assert_eq!(listed(server, "?search=cache").await, ["clear_policy_cache", "view_policy_cache"]);
+    let of_caches = ["clear_flow_cache", "clear_policy_cache", "view_flow_cache", "view_policy_cache"];
+    assert_eq!(listed(server, "?search=cache").await, of_caches);
     // Names are for people, not for the search.
     assert_eq!(listed(server, "?search=reset").await, ["reset_user_password"]);
     assert_eq!(listed(server, "?search=metrics").await, Vec::<String>::new());

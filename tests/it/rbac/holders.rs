@@ -45,9 +45,9 @@ async fn the_model_is_required(server: &Server) {
             admin.get(&format!("{path}?model={unknown}")).await.expect_faults(json!({"model": [fault]}));
         }
         // Known to the original, and nobody holds anything on it here.
-        admin.get(&format!("{path}?model=authentik_brands.brand")).await.expect(200);
+        admin.get(&format!("{path}?model=authentik_blueprints.blueprintinstance")).await.expect(200);
     }
-    let none = admin.get(&format!("{ROLES}?model=authentik_brands.brand")).await.expect_list("name");
+    let none = admin.get(&format!("{ROLES}?model=authentik_blueprints.blueprintinstance")).await.expect_list("name");
     assert_eq!(none, Vec::<String>::new());
 }
 
@@ -159,7 +159,7 @@ async fn superusers_are_always_listed(server: &Server) {
     for query in ["", &format!("&object_pk={below}"), "&object_pk=nonsense"] {
         assert_eq!(users(server, query).await, ["akadmin", "chief", "idle"], "{query}");
     }
-    let none = server.admin().get(&format!("{USERS}?model=authentik_brands.brand")).await;
+    let none = server.admin().get(&format!("{USERS}?model=authentik_blueprints.blueprintinstance")).await;
     assert_eq!(none.expect_list("username"), ["akadmin", "chief", "idle"]);
     assert_eq!(roles(server, "&object_pk=nonsense").await, Vec::<String>::new());
 }

@@ -112,10 +112,26 @@ pub async fn read_model<A: Application, T: Model>(
     op: &'static Operation,
     request: Request,
 ) -> Result<T, Rejection> {
+    let value = read_value(app, op, request).await?;
+    decode_model(app.decoder(op), op, value)
+}
+
+/// Reads the body as it is, whatever JSON it holds (`x-opaque`). An absent body counts as `{}`.
+///
+/// # Errors
+/// The [`Rejection`] of the first step that fails: media type, size and time, JSON.
+pub async fn read_value<A: Application>(app: &A, op: &'static Operation, request: Request) -> Result<Value, Rejection> {
     let body = read_bytes(app.limits(), op, request).await?;
-    let value = if body.is_empty() { Value::Object(Map::new()) } else { parse(&body)? };
+    if body.is_empty() { Ok(Value::Object(Map::new())) } else { parse(&body) }
+}
+
+/// Makes a `T` of a body that was read as it is.
+///
+/// # Errors
+/// [`Rejection::NotAnObject`], or [`Rejection::Body`] with the texts of every bad field.
+pub fn decode_model<T: Model>(decoder: &dyn Decoder, op: &'static Operation, value: Value) -> Result<T, Rejection> {
     let Value::Object(map) = value else { return Err(Rejection::NotAnObject(value)) };
-    let map = check(app.decoder(op), T::FIELDS, map).map_err(Rejection::Body)?;
+    let map = check(decoder, T::FIELDS, map).map_err(Rejection::Body)?;
     // Not the error itself: it may quote the value, which may be a credential.
     serde_json::from_value(Value::Object(map)).map_err(|_| Rejection::Undecodable(op.id))
 }

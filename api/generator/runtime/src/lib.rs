@@ -13,11 +13,11 @@ mod response;
 mod route;
 mod time;
 
-pub use body::{Body, JsonFault, Limits, MalformedJson, read_model};
+pub use body::{Body, JsonFault, Limits, MalformedJson, decode_model, read_model, read_value};
 pub use decode::{Decoder, path_parameter, query};
 pub use field::{Field, Kind, Model};
 pub use operation::{Access, Operation, Security};
-pub use response::{IntoResponse, JSON, Raw, Response, empty, json, raw};
+pub use response::{Attachment, IntoResponse, JSON, Raw, Response, attachment, empty, json, raw, redirect};
 pub use route::{Application, BoxFuture, Found, Request, Router, RouterBuilder};
 pub use time::Micros;
 

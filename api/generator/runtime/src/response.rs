@@ -22,6 +22,15 @@ pub struct Raw {
     pub bytes: Bytes,
 }
 
+/// A file to save (`x-attachment`).
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    pub mime: &'static str,
+    /// What the client may call it.
+    pub name: String,
+    pub bytes: Bytes,
+}
+
 /// A response with a body of the given media type. A status outside 100..=999 (no document can
 /// declare one) counts as 500, here and below.
 pub fn raw(status: u16, mime: &'static str, body: impl Into<Bytes>) -> Response {
@@ -45,5 +54,26 @@ pub fn json(status: u16, body: &impl Serialize) -> Response {
 pub fn empty(status: u16) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+}
+
+/// A file to save. A name that no header can hold is left out.
+#[must_use]
+pub fn attachment(status: u16, file: Attachment) -> Response {
+    let mut response = raw(status, file.mime, file.bytes);
+    let name = file.name.replace(['"', '\\'], "_");
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""))
+        .unwrap_or(HeaderValue::from_static("attachment"));
+    response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    response
+}
+
+/// Sends the client elsewhere, with a page of nothing. An address that no header can hold becomes an empty 500.
+#[must_use]
+pub fn redirect(status: u16, location: &str) -> Response {
+    let Ok(location) = HeaderValue::try_from(location) else { return empty(500) };
+    let mut response = empty(status);
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response
 }

@@ -63,6 +63,65 @@ pub static CORE_USERS_DESTROY: rt::Operation = rt::Operation {
     query: &[],
 };
 
+/// Successful answers of `core_users_impersonate_create`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreUsersImpersonateCreateResponse {
+    Status201,
+}
+impl rt::IntoResponse for CoreUsersImpersonateCreateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status201 => rt::empty(201),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreUsersImpersonateCreatePath {
+    pub id: i32,
+}
+
+/// `POST /core/users/{id}/impersonate/`
+pub static CORE_USERS_IMPERSONATE_CREATE: rt::Operation = rt::Operation {
+    id: "core_users_impersonate_create",
+    resource: "users",
+    method: http::Method::POST,
+    path: "/core/users/{id}/impersonate/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&["authentik_core.view_user", "authentik_core.impersonate"]),
+    consumes: &[],
+    produces: &[],
+    query: &[],
+};
+
+/// Successful answers of `core_users_impersonate_end_retrieve`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreUsersImpersonateEndRetrieveResponse {
+    Status204,
+}
+impl rt::IntoResponse for CoreUsersImpersonateEndRetrieveResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status204 => rt::empty(204),
+        }
+    }
+}
+
+/// `GET /core/users/impersonate_end/`
+pub static CORE_USERS_IMPERSONATE_END_RETRIEVE: rt::Operation = rt::Operation {
+    id: "core_users_impersonate_end_retrieve",
+    resource: "users",
+    method: http::Method::GET,
+    path: "/core/users/impersonate_end/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Authenticated,
+    consumes: &[],
+    produces: &[],
+    query: &[],
+};
+
 /// Successful answers of `core_users_list`; all others are errors, which the dialect writes.
 #[derive(Debug)]
 pub enum CoreUsersListResponse {
@@ -486,6 +545,96 @@ pub static CORE_USERS_PATHS_RETRIEVE: rt::Operation = rt::Operation {
     }],
 };
 
+/// Successful answers of `core_users_recovery_create`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreUsersRecoveryCreateResponse {
+    Status200(models::Link),
+}
+impl rt::IntoResponse for CoreUsersRecoveryCreateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status200(body) => rt::json(200, &body),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreUsersRecoveryCreatePath {
+    pub id: i32,
+}
+
+/// `POST /core/users/{id}/recovery/`
+pub static CORE_USERS_RECOVERY_CREATE: rt::Operation = rt::Operation {
+    id: "core_users_recovery_create",
+    resource: "users",
+    method: http::Method::POST,
+    path: "/core/users/{id}/recovery/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&[
+        "authentik_core.view_user",
+        "authentik_core.reset_user_password",
+        "authentik_core.add_user",
+    ]),
+    consumes: &[],
+    produces: &["application/json"],
+    query: &[],
+};
+
+/// Successful answers of `core_users_recovery_email_create`; all others are errors, which the dialect writes.
+#[derive(Debug)]
+pub enum CoreUsersRecoveryEmailCreateResponse {
+    Status204,
+}
+impl rt::IntoResponse for CoreUsersRecoveryEmailCreateResponse {
+    fn into_response(self) -> rt::Response {
+        match self {
+            Self::Status204 => rt::empty(204),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoreUsersRecoveryEmailCreatePath {
+    pub id: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+pub struct CoreUsersRecoveryEmailCreateQuery {
+    #[serde(rename = "email_stage", default)]
+    pub email_stage: Option<String>,
+}
+
+/// `POST /core/users/{id}/recovery_email/`
+pub static CORE_USERS_RECOVERY_EMAIL_CREATE: rt::Operation = rt::Operation {
+    id: "core_users_recovery_email_create",
+    resource: "users",
+    method: http::Method::POST,
+    path: "/core/users/{id}/recovery_email/",
+    security: &[rt::Security { scheme: "authentik", scopes: &[] }],
+    anonymous: false,
+    access: rt::Access::Codes(&[
+        "authentik_core.view_user",
+        "authentik_core.reset_user_password",
+        "authentik_core.add_user",
+    ]),
+    consumes: &[],
+    produces: &[],
+    query: &[rt::Field {
+        name: "email_stage",
+        kind: rt::Kind::Text,
+        item: None,
+        required: true,
+        nullable: false,
+        lenient: false,
+        min_length: None,
+        max_length: None,
+        minimum: None,
+        maximum: None,
+        choices: &[],
+    }],
+};
+
 /// Successful answers of `core_users_retrieve`; all others are errors, which the dialect writes.
 #[derive(Debug)]
 pub enum CoreUsersRetrieveResponse {
@@ -657,6 +806,19 @@ pub trait Users: rt::Application {
         path: CoreUsersDestroyPath,
     ) -> impl Future<Output = Result<CoreUsersDestroyResponse, Self::Error>> + Send;
 
+    /// `POST /core/users/{id}/impersonate/`: Act as another account
+    fn core_users_impersonate_create(
+        &self,
+        ctx: &Self::Ctx,
+        path: CoreUsersImpersonateCreatePath,
+    ) -> impl Future<Output = Result<CoreUsersImpersonateCreateResponse, Self::Error>> + Send;
+
+    /// `GET /core/users/impersonate_end/`: Act as oneself again
+    fn core_users_impersonate_end_retrieve(
+        &self,
+        ctx: &Self::Ctx,
+    ) -> impl Future<Output = Result<CoreUsersImpersonateEndRetrieveResponse, Self::Error>> + Send;
+
     /// `GET /core/users/`: List accounts
     fn core_users_list(
         &self,
@@ -691,6 +853,21 @@ pub trait Users: rt::Application {
         ctx: &Self::Ctx,
         query: CoreUsersPathsRetrieveQuery,
     ) -> impl Future<Output = Result<CoreUsersPathsRetrieveResponse, Self::Error>> + Send;
+
+    /// `POST /core/users/{id}/recovery/`: Create a recovery link
+    fn core_users_recovery_create(
+        &self,
+        ctx: &Self::Ctx,
+        path: CoreUsersRecoveryCreatePath,
+    ) -> impl Future<Output = Result<CoreUsersRecoveryCreateResponse, Self::Error>> + Send;
+
+    /// `POST /core/users/{id}/recovery_email/`: E-mail a recovery link
+    fn core_users_recovery_email_create(
+        &self,
+        ctx: &Self::Ctx,
+        path: CoreUsersRecoveryEmailCreatePath,
+        query: CoreUsersRecoveryEmailCreateQuery,
+    ) -> impl Future<Output = Result<CoreUsersRecoveryEmailCreateResponse, Self::Error>> + Send;
 
     /// `GET /core/users/{id}/`: Show an account
     fn core_users_retrieve(
@@ -734,11 +911,15 @@ pub trait Users: rt::Application {
 pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_USERS_CREATE,
     &CORE_USERS_DESTROY,
+    &CORE_USERS_IMPERSONATE_CREATE,
+    &CORE_USERS_IMPERSONATE_END_RETRIEVE,
     &CORE_USERS_LIST,
     &CORE_USERS_ME_RETRIEVE,
     &CORE_USERS_METRICS_RETRIEVE,
     &CORE_USERS_PARTIAL_UPDATE,
     &CORE_USERS_PATHS_RETRIEVE,
+    &CORE_USERS_RECOVERY_CREATE,
+    &CORE_USERS_RECOVERY_EMAIL_CREATE,
     &CORE_USERS_RETRIEVE,
     &CORE_USERS_SERVICE_ACCOUNT_CREATE,
     &CORE_USERS_SET_PASSWORD_CREATE,
@@ -749,11 +930,15 @@ pub static OPERATIONS: &[&rt::Operation] = &[
 pub fn mount<A: Users>(router: &mut rt::RouterBuilder<A>, base: &str) {
     router.add(base, &CORE_USERS_CREATE, run_core_users_create::<A>);
     router.add(base, &CORE_USERS_DESTROY, run_core_users_destroy::<A>);
+    router.add(base, &CORE_USERS_IMPERSONATE_CREATE, run_core_users_impersonate_create::<A>);
+    router.add(base, &CORE_USERS_IMPERSONATE_END_RETRIEVE, run_core_users_impersonate_end_retrieve::<A>);
     router.add(base, &CORE_USERS_LIST, run_core_users_list::<A>);
     router.add(base, &CORE_USERS_ME_RETRIEVE, run_core_users_me_retrieve::<A>);
     router.add(base, &CORE_USERS_METRICS_RETRIEVE, run_core_users_metrics_retrieve::<A>);
     router.add(base, &CORE_USERS_PARTIAL_UPDATE, run_core_users_partial_update::<A>);
     router.add(base, &CORE_USERS_PATHS_RETRIEVE, run_core_users_paths_retrieve::<A>);
+    router.add(base, &CORE_USERS_RECOVERY_CREATE, run_core_users_recovery_create::<A>);
+    router.add(base, &CORE_USERS_RECOVERY_EMAIL_CREATE, run_core_users_recovery_email_create::<A>);
     router.add(base, &CORE_USERS_RETRIEVE, run_core_users_retrieve::<A>);
     router.add(base, &CORE_USERS_SERVICE_ACCOUNT_CREATE, run_core_users_service_account_create::<A>);
     router.add(base, &CORE_USERS_SET_PASSWORD_CREATE, run_core_users_set_password_create::<A>);
@@ -787,6 +972,34 @@ fn run_core_users_destroy<A: Users>(
         let path = CoreUsersDestroyPath { id: rt::path_parameter(&request.params, "id")? };
 
         let response = app.core_users_destroy(&ctx, path).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_core_users_impersonate_create<A: Users>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_USERS_IMPERSONATE_CREATE, &request.params).await?;
+
+        let path = CoreUsersImpersonateCreatePath { id: rt::path_parameter(&request.params, "id")? };
+
+        let response = app.core_users_impersonate_create(&ctx, path).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_core_users_impersonate_end_retrieve<A: Users>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_USERS_IMPERSONATE_END_RETRIEVE, &request.params).await?;
+
+        let response = app.core_users_impersonate_end_retrieve(&ctx).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
 }
@@ -861,6 +1074,41 @@ fn run_core_users_paths_retrieve<A: Users>(
 
         let query = rt::query(app.decoder(&CORE_USERS_PATHS_RETRIEVE), &CORE_USERS_PATHS_RETRIEVE, &request.parts.uri)?;
         let response = app.core_users_paths_retrieve(&ctx, query).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_core_users_recovery_create<A: Users>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_USERS_RECOVERY_CREATE, &request.params).await?;
+
+        let path = CoreUsersRecoveryCreatePath { id: rt::path_parameter(&request.params, "id")? };
+
+        let response = app.core_users_recovery_create(&ctx, path).await?;
+        Ok(rt::IntoResponse::into_response(response))
+    })
+}
+
+fn run_core_users_recovery_email_create<A: Users>(
+    app: Arc<A>,
+    ctx: Arc<A::Ctx>,
+    request: rt::Request,
+) -> rt::BoxFuture<Result<rt::Response, A::Error>> {
+    Box::pin(async move {
+        app.authorize(&ctx, &CORE_USERS_RECOVERY_EMAIL_CREATE, &request.params).await?;
+
+        let path = CoreUsersRecoveryEmailCreatePath { id: rt::path_parameter(&request.params, "id")? };
+
+        let query = rt::query(
+            app.decoder(&CORE_USERS_RECOVERY_EMAIL_CREATE),
+            &CORE_USERS_RECOVERY_EMAIL_CREATE,
+            &request.parts.uri,
+        )?;
+        let response = app.core_users_recovery_email_create(&ctx, path, query).await?;
         Ok(rt::IntoResponse::into_response(response))
     })
 }

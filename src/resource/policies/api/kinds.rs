@@ -1,7 +1,7 @@
 //! `policies/dummy`, `policies/expression` and so on of api/v3.yaml. The kinds differ in their fields alone,
 //! so one macro writes the seven operations of each.
 
-use super::{model_name, small};
+use super::{model_name, small, used_by};
 use crate::{
     app::App,
     ctx::Ctx,
@@ -134,8 +134,8 @@ macro_rules! kind {
                         ctx: &Ctx,
                         path: [<$Prefix UsedByListPath>],
                     ) -> std::result::Result<[<$Prefix UsedByListResponse>], Failure> {
-                        service::view(ctx, Scope::Of($kind), path.policy_uuid).await?;
-                        Ok([<$Prefix UsedByListResponse>]::Status200(Vec::new()))
+                        let users = used_by(ctx, Scope::Of($kind), path.policy_uuid).await?;
+                        Ok([<$Prefix UsedByListResponse>]::Status200(users))
                     }
                 }
             };

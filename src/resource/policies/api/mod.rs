@@ -11,13 +11,16 @@ use crate::{
     app::App,
     ctx::Ctx,
     dialect::{Failure, v3},
+    error::Error,
     list::ListRequest,
     policy::{LogLine, Outcome},
+    resource::stages,
 };
 use tessera_api::v3::{
     apis::policies::*,
     models::{self, LogLevelEnum},
 };
+use uuid::Uuid;
 
 fn small(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
@@ -75,14 +78,19 @@ pub fn outcome_to_model(outcome: Outcome) -> models::PolicyTestResult {
     }
 }
 
+/// What uses a policy: prompt stages. Bindings do not show here (contract: authentik-core §1.9).
+async fn used_by(ctx: &Ctx, scope: Scope, id: Uuid) -> Result<Vec<models::UsedBy>, Error> {
+    let stages = service::used_by(ctx, scope, id).await?;
+    Ok(stages.iter().map(stages::used_by_stage).collect())
+}
+
 impl Policies for App {
     async fn policies_all_list(&self, ctx: &Ctx, q: PoliciesAllListQuery) -> Result<PoliciesAllListResponse, Failure> {
         let request =
             ListRequest::new(q.page.as_deref(), q.page_size.as_deref(), q.ordering.as_deref(), q.search.as_deref())?;
         let filter = PolicyFilter {
             unbound: q.bindings__isnull,
-            // There are no prompt stages yet, so every policy is in none.
-            nothing: q.promptstage__isnull == Some(false),
+            in_no_prompt_stage: q.promptstage__isnull,
             ..PolicyFilter::default()
         };
         let page = service::list(ctx, Scope::All, &request, filter).await?;
@@ -113,9 +121,7 @@ impl Policies for App {
         ctx: &Ctx,
         path: PoliciesAllUsedByListPath,
     ) -> Result<PoliciesAllUsedByListResponse, Failure> {
-        service::view(ctx, Scope::All, path.policy_uuid).await?;
-        // Bindings do not show here (contract: authentik-core §1.9).
-        Ok(PoliciesAllUsedByListResponse::Status200(Vec::new()))
+        Ok(PoliciesAllUsedByListResponse::Status200(used_by(ctx, Scope::All, path.policy_uuid).await?))
     }
 
     async fn policies_all_types_list(&self, _: &Ctx) -> Result<PoliciesAllTypesListResponse, Failure> {

@@ -12,7 +12,7 @@ setup:
     for tool in cargo python3 node npm cc; do
         command -v "$tool" >/dev/null && echo "found    $tool" || echo "missing  $tool"
     done
-    for tool in psql:postgresql:test-postgres wrk:wrk:bench cargo-deny:cargo-deny:deny; do
+    for tool in psql:postgresql:test-postgres wrk:wrk:bench chromium:chromium:web cargo-deny:cargo-deny:deny; do
         IFS=: read -r program package recipe <<<"$tool"
         command -v "$program" >/dev/null && echo "found    $program" || echo "missing  $program ($package; only for \`just $recipe\`)"
     done
@@ -62,6 +62,10 @@ test-postgres *arguments:
 sdk *arguments:
     python3 tests/sdk/run.py {{arguments}}
 
+# The pages in a real browser (needs chromium; --pictures FOLDER photographs them)
+web *arguments:
+    python3 tests/web/run.py {{arguments}}
+
 # Recovery e-mails through mail servers of several kinds (needs openssl)
 mail *arguments:
     python3 tests/mail/run.py {{arguments}}
@@ -82,7 +86,7 @@ contract *arguments:
 crash *arguments:
     python3 tests/crash/run.py {{arguments}}
 
-# Measure (needs wrk, 2 GiB of disk and 25 minutes); --policies, --scale or --sweep for one part, --write puts the tables into docs/performance.md
+# Measure (needs wrk, 2 GiB of disk and 25 minutes); --policies, --scale, --sweep or --logins for one part, --write puts the tables into docs/performance.md
 bench *arguments:
     python3 tests/bench/run.py {{arguments}}
 
@@ -90,6 +94,6 @@ bench *arguments:
 deny:
     @if command -v cargo-deny >/dev/null; then cargo deny --locked check licenses bans sources; else echo "skipped: cargo-deny is not installed (\`cargo install cargo-deny\`)"; fi
 
-# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, recordings, corpora, SDKs, schemathesis, crashes, benchmark
+# Everything `cargo test` does not do: format, lints, docs, generated code, PostgreSQL, recordings, corpora, SDKs, mails, pages, schemathesis, crashes, benchmark
 ci:
     python3 .ci/steps.py ci

@@ -23,7 +23,9 @@ STEPS = {
     "exchange": ["just", "exchange"],
     "corpora": ["just", "corpora"],
     "sdk": ["just", "sdk"],
-    "contract": ["just", "contract", "--seconds", "120"],
+    "mail": ["just", "mail"],
+    "web": ["just", "web"],
+    "contract": ["just", "contract", "--seconds", "240"],
     "crash": ["just", "crash", "--rounds", "20", "--postgres-rounds", "3", "--prove"],
     "bench": ["just", "bench", "--smoke"],
 }

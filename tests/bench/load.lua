@@ -55,6 +55,12 @@ local function spread(n)
   return math.floor(n * 7919 % count * objects / count)
 end
 
+-- Milliseconds before a request of a connection, and none if there is nothing to wait for: wrk asks every time.
+local pause = tonumber(os.getenv("LOAD_PAUSE") or "0")
+if pause > 0 then
+  function delay() return pause end
+end
+
 function init(arguments)
   kind, token, objects, mark = arguments[1], arguments[2], tonumber(arguments[3]), arguments[4]
   count = math.min(objects, 20000)

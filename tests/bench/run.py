@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """Measures Tessera on this machine and prints tables; run it as `just bench`.
 
-    run.py [--policies] [--scale] [--sweep] [--seconds N] [--smoke] [--write] [--binary PATH --baseline PATH]
+    run.py [--policies] [--scale] [--sweep] [--logins] [--seconds N] [--smoke] [--write] [--binary PATH --baseline PATH --visitors PATH]
 
-Four parts: against bare hyper; policies and access to applications, against bare hyper too (`--policies`); 1,000
-tokens against 1,000,000 (`--scale`); reads while 100,000 expired tokens are swept (`--sweep`). Load comes from wrk
-over the loopback address, so server and client share the cores; read ratios, not totals. Any answer that is not 2xx,
+Five parts: against bare hyper; policies and access to applications, against bare hyper too (`--policies`); 1,000
+tokens against 1,000,000 (`--scale`); reads while 100,000 expired tokens are swept (`--sweep`); logins against bare
+Argon2id, and reads beside them (`--logins`). Load comes from wrk, and for logins from `bench-logins`, over the
+loopback address, so server and client share the cores; read ratios, not totals. Any answer that is not 2xx,
 and any broken connection, fails the run.
 """
 import argparse, shutil, statistics, sys, tempfile, time
 from pathlib import Path
 
-import policies, scale, sweep
+import logins, policies, scale, sweep
 from wrk import Baseline, call, load, machine, make_tokens, recorded, resident_mib, tessera, write
 
 TOKENS = 1000
@@ -79,7 +80,7 @@ def parts(asked):
     smoke, seconds = asked.smoke, 1 if asked.smoke else asked.seconds
     # Apart from each other: an example is built with the tests' dependencies, and their features are not shipped.
     binary = asked.binary or tessera.cargo_build("--release", "--bin", "tessera")["tessera"]
-    everything = not (asked.policies or asked.scale or asked.sweep)
+    everything = not (asked.policies or asked.scale or asked.sweep or asked.logins)
     if everything or asked.policies:
         baseline = asked.baseline or tessera.cargo_build("--release", "--example", "bench-baseline")["bench-baseline"]
     if everything:
@@ -90,6 +91,9 @@ def parts(asked):
         yield "scale", scale.measure(binary, seconds, (1000, 20_000 if smoke else 1_000_000), 1 if smoke else 3)
     if everything or asked.sweep:
         yield "sweep", sweep.measure(binary, 1 if smoke else 20, 1000 if smoke else 100_000)
+    if everything or asked.logins:
+        visitors = asked.visitors or tessera.cargo_build("--release", "--example", "bench-logins")["bench-logins"]
+        yield "logins", logins.measure(binary, visitors, seconds, 1 if smoke else 3)
 
 
 def main():
@@ -98,10 +102,12 @@ def main():
     ask.add_argument("--policies", action="store_true", help="only policies and access to applications")
     ask.add_argument("--scale", action="store_true", help="only 1,000 against 1,000,000 tokens")
     ask.add_argument("--sweep", action="store_true", help="only the sweep of 100,000 expired tokens under load")
+    ask.add_argument("--logins", action="store_true", help="only logins against bare Argon2id, and reads beside them")
     ask.add_argument("--smoke", action="store_true", help="one second a row, few tokens: does it run at all?")
     ask.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     ask.add_argument("--binary", type=Path, help="a built server (default: build one)")
     ask.add_argument("--baseline", type=Path, help="a built bench-baseline (default: build one)")
+    ask.add_argument("--visitors", type=Path, help="a built bench-logins (default: build one)")
     asked = ask.parse_args()
     if asked.smoke and asked.write:
         ask.error("a smoke run measures nothing that is worth writing down")

@@ -6,6 +6,7 @@ breaks its schema. Each is excused or not, by the marks in the document alone:
 * A query parameter with `x-lenient: ignore` may hold anything: a bad value counts as absent.
 * Any other place is read the way its `x-field` says; it is excused if what was read satisfies the schema.
 * A property with `x-absent: unusable-password` may be missing or null: absence has a meaning there.
+* An object where the document says `x-opaque` is read by what it answers, which no document knows.
 
 The rules by kind repeat the contract, not the server, so a server that reads more than that is found out.
 """
@@ -218,6 +219,8 @@ class Document:
 
     def value(self, schema, value, place, kind=None):
         """Every `Broken` place in a JSON value."""
+        if self.resolve(schema).get("x-opaque"):
+            return [Broken(place, "opaque", isinstance(value, dict))]
         schema = self.flat(schema)
         kind = kind or schema.get("x-field")
         absent = value is None and schema.get("x-absent") in ABSENCE_ACCEPTED
@@ -292,7 +295,10 @@ def has_free_property(document, path, method):
     """Whether a property of the body may hold anything."""
     document = Document(document)
     operation = document.raw["paths"][path][method.lower()]
-    schema = document.flat(document.resolve(operation["requestBody"])["content"]["application/json"]["schema"])
+    schema = document.resolve(document.resolve(operation["requestBody"])["content"]["application/json"]["schema"])
+    if schema.get("x-opaque"):
+        return True
+    schema = document.flat(schema)
     return any(not UNDERSTOOD & set(document.flat(p)) for p in schema.get("properties", {}).values())
 
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import schemathesis, yaml
 from schemathesis.core.failures import AcceptedNegativeData, MalformedJson
 from schemathesis.core.parameters import ParameterLocation
-from schemathesis.openapi.checks import EnsureResourceAvailability, MissingContentType, MissingHeaderNotRejected
+from schemathesis.openapi.checks import EnsureResourceAvailability, JsonSchemaError, MissingContentType, MissingHeaderNotRejected
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from accepted import Document, has_free_property, integer, judge
@@ -27,9 +27,19 @@ turned = set()
 # with, as {(collection, key)}; and what has gone.
 ends, gone = {}, set()
 # Where names are, and what they are called in a path.
-NAMED = {"/core/tokens/": "identifier", "/core/applications/": "slug"}
-# {slug: key of the application}
-applications = {}
+NAMED = {"/core/tokens/": "identifier", "/core/applications/": "slug", "/flows/instances/": "slug"}
+# {(collection, slug): key of the object}
+slugs = {}
+# Objects that are at two paths: those of their kind, and of all kinds.
+BOTH = {"policy_uuid": "/policies/", "stage_uuid": "/stages/"}
+# What goes with the objects that its fields name: {collection: (name of its key in a path, {field: collection})}.
+HELD = {
+    "/policies/bindings/": ("policy_binding_uuid", {
+        "policy": ["/policies/"], "group": ["/core/groups/"], "user": ["/core/users/"],
+        "target": ["/core/applications/", "/flows/instances/", "target of a stage"],
+    }),
+    "/flows/bindings/": ("fsb_uuid", {"target": ["/flows/instances/"], "stage": ["/stages/"]}),
+}
 
 
 @schemathesis.deserializer("application/vnd.oai.openapi")
@@ -48,6 +58,9 @@ def before_call(context, case, kwargs):
                 turned.add(case.id)
     if case.path.startswith("/policies/dummy/") and isinstance(case.body, dict):
         hurry(case)
+    if case.path.startswith("/flows/executor/"):
+        # Its redirects are answers of their own; followed without a cookie they go nowhere.
+        kwargs["allow_redirects"] = False
 
 
 def hurry(case):
@@ -68,12 +81,10 @@ def after_call(context, case, response):
     name, key = next(iter(case.path_parameters.items())) if item else (None, None)
     key = unquote(str(key))
     if method == "DELETE" and item:
-        if name == "policy_uuid":
-            # Every policy is at two paths.
-            collection = "/policies/"
+        if name in BOTH:
+            collection = BOTH[name]
             gone.add((name, key))
-        holder = collection, applications.get(key) if name == "slug" else key
-        gone.update(held for held, holders in ends.items() if holder in holders)
+        leave((collection, slugs.get((collection, key)) if name == "slug" else key))
     elif method in ("POST", "PUT", "PATCH") and collection in NAMED:
         found = response.json()
         now = NAMED[collection], found[NAMED[collection]]
@@ -83,13 +94,23 @@ def after_call(context, case, response):
         if collection == "/core/tokens/":
             ends[now] = {("/core/users/", str(found["user"]))}
         else:
-            applications[found["slug"]] = found["pk"]
-    elif method in ("POST", "PUT", "PATCH") and collection == "/policies/bindings/":
-        found = response.json()
-        ends["policy_binding_uuid", found["pk"]] = {
-            ("/policies/", found["policy"]), ("/core/groups/", found["group"]), ("/core/users/", str(found["user"])),
-            ("/core/applications/", found["target"]),
-        }
+            slugs[collection, found["slug"]] = found["pk"]
+    elif method in ("POST", "PUT", "PATCH") and collection in HELD:
+        found, (called, fields) = response.json(), HELD[collection]
+        ends[called, found["pk"]] = {(there, str(found[field])) for field, places in fields.items() for there in places if found[field] is not None}
+        if "policybindingmodel_ptr_id" in found:
+            ends["target of a stage", found["policybindingmodel_ptr_id"]] = {("stage binding", found["pk"])}
+
+
+def leave(holder):
+    """Notes what goes along with an object."""
+    for held, holders in list(ends.items()):
+        if holder in holders and held not in gone:
+            gone.add(held)
+            if held[0] == "fsb_uuid":
+                leave(("stage binding", held[1]))
+            elif held[0] == "target of a stage":
+                leave(held)
 
 
 @schemathesis.hook
@@ -103,6 +124,9 @@ def filter_failure(context, failure, case, response):
     # OpenAPI cannot say "a body or none"; the document marks such answers.
     if isinstance(failure, (MissingContentType, MalformedJson)) and not response.content:
         return not may_be_empty(case, response)
+    # A file to save is bytes, also where schemathesis knows how to read it.
+    if isinstance(failure, JsonSchemaError) and "content-disposition" in response.headers:
+        return False
     if isinstance(failure, EnsureResourceAvailability):
         return not away_for_a_reason(case, response)
     return True

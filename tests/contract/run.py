@@ -8,7 +8,7 @@ data only, to whom the server answers otherwise. All phases and checks; `schemat
 `hooks.py` the exemptions, `accepted.py` the places where the contract accepts what its schema forbids. The last
 line counts operations without and with findings.
 """
-import argparse, json, os, secrets, shutil, signal, subprocess, sys, tempfile, urllib.request
+import argparse, http.cookiejar, json, os, secrets, shutil, signal, subprocess, sys, tempfile, urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -43,6 +43,62 @@ POLICIES = {
     "reputation": {"check_ip": True, "check_username": True, "threshold": -5},
 }
 
+# Kinds of stages and fields of them beside the name.
+STAGES = {
+    "identification": {"user_fields": ["username", "email"]},
+    "password": {"backends": ["authentik.core.auth.InbuiltBackend", "authentik.core.auth.TokenBackend"]},
+    "user_login": {"session_duration": "hours=1"},
+    "user_logout": {},
+    "user_write": {"user_creation_mode": "never_create"},
+    "deny": {"deny_message": "No."},
+    "dummy": {},
+    "consent": {"mode": "permanent"},
+    "email": {"use_global_settings": True},
+}
+PASSWORD = "password-of-a-seeded-user"
+
+
+def log_in(server, user):
+    """A session of somebody's, through the shipped flow."""
+    jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+    opener = urllib.request.build_opener(jar)
+    for answer in ({"uid_field": user["username"]}, {"password": PASSWORD}):
+        request = urllib.request.Request(f"{server.base}/api/v3/flows/executor/default-authentication-flow/?query=",
+                                         data=json.dumps(answer).encode(), headers={"Content-Type": "application/json"})
+        with opener.open(request, timeout=30) as response:
+            challenge = json.load(response)
+    if challenge["component"] != "xak-flow-redirect":
+        raise SystemExit(f"a seeded user cannot log in: {challenge}")
+
+
+def seed_flows(client, users, policies):
+    """Stages of every kind, flows of them, prompts, brands and sessions; returns their keys and the places for them."""
+    post = lambda to, /, **body: client.call("POST", to, body)
+    stages = {kind: [post(f"/stages/{kind}/", name=f"{kind} {n}", **fields)["pk"] for n in range(2)] for kind, fields in STAGES.items()}
+    prompts = [post("/stages/prompt/prompts/", name=f"prompt {kind}", field_key=kind, label=kind.title(), type=kind, required=False)["pk"]
+               for kind in ("text", "password", "checkbox", "dropdown")]
+    stages["prompt/stages"] = [post("/stages/prompt/stages/", name=f"prompts {n}", fields=prompts[:n + 1], validation_policies=policies[:n])["pk"]
+                               for n in range(2)]
+    flows = [post("/flows/instances/", name=f"Flow {n}", slug=f"flow-{n}", title="A flow", designation=what)
+             for n, what in enumerate(("authentication", "stage_configuration", "recovery", "invalidation"))]
+    parts = [("identification", "password", "user_login"), ("prompt/stages", "dummy"), ("identification", "email"), ("user_logout",)]
+    bindings = [post("/flows/bindings/", target=flow["pk"], stage=stages[kind][0], order=order)
+                for flow, kinds in zip(flows, parts) for order, kind in enumerate(kinds)]
+    brands = [post("/core/brands/", domain=f"brand-{n}.example.org", flow_authentication=flows[0]["pk"])["brand_uuid"] for n in range(2)]
+    slugs, everything = [flow["slug"] for flow in flows], [stage for some in stages.values() for stage in some]
+    keys = [flow["pk"] for flow in flows]
+    known = {
+        "^/flows/": {"path.slug": [*slugs, "default-password-change"], "path.flow_slug": [*slugs, "default-authentication-flow"]},
+        "^/flows/bindings/": {"body.target": keys, "body.stage": everything, "path.fsb_uuid": [one["pk"] for one in bindings]},
+        "^/stages/all/": {"path.stage_uuid": everything},
+        "^/stages/prompt/prompts/": {"path.prompt_uuid": prompts},
+        "^/core/brands/": {"path.brand_uuid": brands, "body.flow_authentication": keys, "body.flow_recovery": keys},
+        "/recovery_email/": {"query.email_stage": stages["email"]},
+        **{f"^/stages/{kind}/": {"path.stage_uuid": some} for kind, some in stages.items()},
+    }
+    known["^/stages/identification/"] |= {"body.password_stage": stages["password"], "body.recovery_flow": keys}
+    return known, [*keys, *(one["policybindingmodel_ptr_id"] for one in bindings)]
+
 
 def seed(server):
     """Something of every kind, with links between them; returns keys of it, and what the passes stand on."""
@@ -73,6 +129,12 @@ def seed(server):
     apps = [post("/core/applications/", name=f"App {n}", slug=f"app-{n}", meta_launch_url="https://app.example/%(username)s")
             for n in range(3)]
     bound = [{"policy": some[0]} for some in kinds.values()] + [{"group": top["pk"]}, {"user": plain["pk"]}]
+    flows, targets = seed_flows(client, users, policies)
+    for user in users[:4]:
+        client.call("POST", f"/core/users/{user['pk']}/set_password/", {"password": PASSWORD})
+        for _ in range(2):
+            log_in(server, user)
+    sessions = [one["uuid"] for one in client.call("GET", "/core/authenticated_sessions/?page_size=100")["results"]]
     bindings = [post("/policies/bindings/", target=apps[0]["pk"], order=n, **what)["pk"] for n, what in enumerate(bound)]
     scores = server.add_scores(("user-1", "192.0.2.1", -3), ("user-2", "2001:db8::1", 4))
     # Where a generated key would find nothing: by place, everywhere and in the operations whose paths match.
@@ -86,9 +148,10 @@ def seed(server):
         },
         "^/policies/all/": {"path.policy_uuid": policies},
         "^/policies/all/.*/test/": {"body.user": accounts},
-        "^/policies/bindings/": {"body.target": [app["pk"] for app in apps], "body.policy": policies, "body.user": accounts,
+        "^/policies/bindings/": {"body.target": [*(app["pk"] for app in apps), *targets], "body.policy": policies, "body.user": accounts,
                                  "body.group": [top["pk"], middle["pk"]]},
         **{f"^/policies/{kind}/": {"path.policy_uuid": some} for kind, some in kinds.items()},
+        "^/core/authenticated_sessions/": {"path.uuid": sessions}, **flows,
     }
     return known, {
         # Parameter of a path: what the pass stands on, and what is hit in its place.

@@ -85,7 +85,7 @@ test("expiry, event matcher and reputation", async () => {
   });
   assert.equal((await asked(matcher)).passing, false);
   const reputation = await policies.policiesReputationCreate({
-    reputationPolicyRequest: { name: `${mark}-reputation`, checkIp: true, threshold: 0 },
+    reputationPolicyRequest: { name: `${mark}-reputation`, checkIp: true, threshold: 1000 },
   });
   assert.equal((await asked(reputation)).passing, true);
   const page = await policies.policiesAllList({ search: mark, ordering: "-name" });

@@ -1,8 +1,10 @@
 """Fixtures: SDK clients for the server that `tests/sdk/run.py` started."""
 import itertools, json, os
+from http.cookies import SimpleCookie
 
 import authentik_client as sdk
 import pytest
+import urllib3
 
 BASE = os.environ["SDK_TEST_BASE"]
 ADMIN_TOKEN = os.environ["SDK_TEST_TOKEN"]
@@ -21,6 +23,54 @@ class Client:
         self.rbac = sdk.RbacApi(self.raw)
         self.events = sdk.EventsApi(self.raw)
         self.policies = sdk.PoliciesApi(self.raw)
+        self.flows = sdk.FlowsApi(self.raw)
+        self.stages = sdk.StagesApi(self.raw)
+
+
+class Visitor(Client):
+    """A browser without a screen: the SDK without a key, with a cookie jar that it does not have itself. Challenges are
+    read as they are, since the SDK finds several of its classes in each."""
+
+    def __init__(self):
+        super().__init__(None)
+        # The SDK would repeat a POST where it is redirected to, without the cookies of the answer.
+        self.raw.configuration.retries = urllib3.Retry(redirect=False)
+        self.raw.rest_client = type(self.raw.rest_client)(self.raw.configuration)
+        self.jar = SimpleCookie()
+
+    def remember(self, response):
+        for header in response.headers.getlist("set-cookie"):
+            self.jar.load(header)
+        kept = {name: morsel.value for name, morsel in self.jar.items() if morsel["max-age"] != "0"}
+        self.raw.cookie = "; ".join(f"{name}={value}" for name, value in kept.items())
+        self.raw.set_default_header("X-authentik-CSRF", kept.get("authentik_csrf", ""))
+        return response
+
+    def get(self, slug, query=""):
+        """The challenge of a flow, after all stages that ask nothing."""
+        for _ in range(10):
+            response = self.remember(self.flows.flows_executor_get_without_preload_content(slug, query))
+            if response.status != 302:
+                assert response.status == 200, (response.status, response.data)
+                return json.loads(response.data)
+        raise AssertionError("redirects without end")
+
+    def solve(self, slug, answer, query=""):
+        """Answers a challenge with one of the SDK's classes, and gives the next one."""
+        answer = sdk.FlowChallengeResponseRequest(answer)
+        response = self.remember(self.flows.flows_executor_solve_without_preload_content(slug, query, answer))
+        if response.status == 302:
+            return self.get(slug, query)
+        assert response.status == 200, (response.status, response.data)
+        return json.loads(response.data)
+
+    def login(self, username, password, slug="default-authentication-flow"):
+        challenge = self.get(slug)
+        if challenge["component"] == "ak-stage-identification":
+            challenge = self.solve(slug, sdk.IdentificationChallengeResponseRequest(uid_field=username))
+        if challenge["component"] == "ak-stage-password":
+            challenge = self.solve(slug, sdk.PasswordChallengeResponseRequest(password=password))
+        return challenge
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +86,12 @@ def core(admin):
 @pytest.fixture(scope="session")
 def client():
     return Client
+
+
+@pytest.fixture
+def visitor():
+    """A function that gives visitors, each with a jar of its own."""
+    return Visitor
 
 
 @pytest.fixture

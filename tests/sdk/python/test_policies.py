@@ -130,11 +130,11 @@ def test_password(policies, unique, user):
 
 def test_reputation(policies, unique, user, refused):
     policy = policies.policies_reputation_create(sdk.ReputationPolicyRequest(
-        name=unique("reputation"), check_ip=True, check_username=True, threshold=-1))
+        name=unique("reputation"), check_ip=True, check_username=True, threshold=-1000))
     # It passes for those whose reputation is bad.
     assert not asked(policies, policy, user).passing
     policies.policies_reputation_partial_update(policy.pk, patched_reputation_policy_request=sdk.PatchedReputationPolicyRequest(
-        check_ip=True, threshold=0))
+        check_ip=True, threshold=1000))
     assert asked(policies, policy, user).passing
     with refused(sdk.exceptions.BadRequestException) as body:
         policies.policies_reputation_create(sdk.ReputationPolicyRequest(name=unique("reputation"), check_ip=False))

@@ -113,7 +113,7 @@ pub struct Ctx {
     /// What the caller has shown, so that he can be looked at again.
     pub credential: Option<Digest>,
     /// The session that the request's cookie names, and the cookie of the answer.
-    pub session: Arc<Slot>,
+    pub session: Slot,
     /// Read once, in whole microseconds (PostgreSQL keeps no more).
     pub now: DateTime<Utc>,
     /// `None` for commands and jobs.
@@ -124,7 +124,7 @@ impl Ctx {
     #[must_use]
     pub fn new(app: Arc<App>, principal: Arc<Principal>, request: Option<RequestInfo>) -> Self {
         let now = app.clock.now().trunc_subsecs(6);
-        Self { app, principal, credential: None, session: Arc::default(), now, request }
+        Self { app, principal, credential: None, session: Slot::default(), now, request }
     }
 
     /// Starts a transaction for writing. Dropped without [`Tx::commit`] it rolls back.

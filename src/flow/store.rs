@@ -14,6 +14,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+pub use crate::resource::stages::store::by_id as stage;
+
 /// # Errors
 /// When the database is away.
 pub async fn by_slug(db: &impl ConnectionTrait, slug: &str) -> Result<Option<flows::Model>> {
@@ -61,12 +63,6 @@ pub async fn bound(db: &impl ConnectionTrait, binding: Uuid) -> Result<Option<(s
     let Some(binding) = stage_bindings::Entity::find_by_id(binding).one(db).await? else { return Ok(None) };
     let stage = stages::Entity::find_by_id(binding.stage_id).one(db).await?;
     Ok(stage.map(|stage| (binding, stage)))
-}
-
-/// # Errors
-/// When the database is away.
-pub async fn stage(db: &impl ConnectionTrait, id: Uuid) -> Result<Option<stages::Model>> {
-    Ok(stages::Entity::find_by_id(id).one(db).await?)
 }
 
 /// Which account somebody means.

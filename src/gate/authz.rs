@@ -82,7 +82,7 @@ impl Application for App {
         // The gate keeps the context that it made; what answers shares only the session with it.
         ctx = Arc::new(Ctx {
             credential: ctx.credential.clone(),
-            session: Arc::clone(&ctx.session),
+            session: ctx.session.clone(),
             request: ctx.request.clone(),
             ..later
         });

@@ -150,7 +150,7 @@ impl Gate {
             }
             let mut ctx = Ctx::new(Arc::clone(&self.app), principal, Some(info));
             ctx.credential = credential;
-            ctx.session = Arc::new(Slot::of(session));
+            ctx.session = Slot::of(session);
             let tls = cookies::over_tls(&self.app, &parts.headers);
             if ctx.principal.account().is_some_and(|account| account.session.is_some()) {
                 csrf::check(&ctx, &parts.method, &parts.headers, tls)?;
@@ -188,7 +188,7 @@ impl Gate {
                 self.limits.check_anonymous(address)?;
             }
             let mut ctx = Ctx::new(Arc::clone(&self.app), principal, Some(info.clone()));
-            ctx.session = Arc::new(Slot::of(session));
+            ctx.session = Slot::of(session);
             let ctx = Arc::new(ctx);
             let mut response = web::answer(&ctx, parts, body).await;
             cookies::write(&ctx.session, tls, response.headers_mut());

@@ -27,17 +27,6 @@ pub async fn end_others(ctx: &Ctx) -> Result<usize> {
     end(ctx, user, Some(session.id)).await
 }
 
-/// Ends all of them, this one too; tells how many those were.
-///
-/// # Errors
-/// When the database is away.
-pub async fn end_all_own(ctx: &Ctx) -> Result<usize> {
-    let Some(user) = service::current(ctx).await?.and_then(|session| session.user_id) else { return Ok(0) };
-    let ended = end(ctx, user, None).await?;
-    service::forget_cookie(ctx);
-    Ok(ended)
-}
-
 async fn end(ctx: &Ctx, user: i32, except: Option<Uuid>) -> Result<usize> {
     let mut tx = ctx.begin().await?;
     let ended = service::end_of_user(&mut tx, user, except).await?;

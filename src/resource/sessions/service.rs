@@ -246,7 +246,7 @@ pub(super) async fn record_end(ctx: &Ctx, tx: &Tx, user: i32, sessions: usize) -
 }
 
 /// The request's session is none any more, and the browser is to forget its cookie.
-pub(super) fn forget_cookie(ctx: &Ctx) {
+fn forget_cookie(ctx: &Ctx) {
     ctx.session.with(|state| {
         state.row = Some(None);
         state.digest = None;

@@ -6,7 +6,10 @@
 
 use crate::error::{Error, Result};
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use uuid::Uuid;
 
 /// Permission codes that rules name.
@@ -28,6 +31,8 @@ pub mod code {
     pub const VIEW_FLOW_CACHE: &str = "authentik_flows.view_flow_cache";
     pub const VIEW_BRAND: &str = "authentik_brands.view_brand";
     pub const SET_TOKEN_KEY: &str = "authentik_core.set_token_key";
+    pub const CHANGE_TOKEN: &str = "authentik_core.change_token";
+    pub const DELETE_TOKEN: &str = "authentik_core.delete_token";
     /// What `system_permissions` of one's own account lists.
     pub const SYSTEM: [&str; 10] = [
         "access_admin_interface",
@@ -104,8 +109,33 @@ pub struct Account {
     pub session: Option<Uuid>,
     /// Who really calls, while he acts as this account.
     pub original: Option<Original>,
+    /// The bearer token that was shown; its scopes bound what the account may do with it.
+    pub bearer: Option<Arc<Bearer>>,
     /// When the credentials end; checked at every use.
     pub expires: Option<DateTime<Utc>>,
+}
+
+/// What a bearer token says, once it is known to be ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Whom it was issued to: a personal access token, for now.
+    pub client: Uuid,
+    pub scopes: Vec<String>,
+    pub expires: DateTime<Utc>,
+}
+
+impl Bearer {
+    /// Whether its time is over: it is not taken at that moment any more (RFC 7519 §4.1.4).
+    #[must_use]
+    pub fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        self.expires <= now
+    }
+
+    /// Whether one of the alternatives is held whole.
+    #[must_use]
+    pub fn reaches<'s>(&self, mut alternatives: impl Iterator<Item = &'s [&'s str]>) -> bool {
+        alternatives.any(|scopes| scopes.iter().all(|scope| self.scopes.iter().any(|held| held == scope)))
+    }
 }
 
 /// Somebody who acts as somebody else.
@@ -118,6 +148,7 @@ pub struct Original {
 
 /// Who calls.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "it is shared, so that only the largest is ever kept")]
 pub enum Principal {
     /// No credentials were given.
     Anonymous,
@@ -238,6 +269,7 @@ mod tests {
             token: None,
             session: None,
             original: None,
+            bearer: None,
             expires: None,
         })
     }

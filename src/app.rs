@@ -12,8 +12,10 @@ use crate::{
     mail::Mailer,
     metrics::Metrics,
     policy::{memory::Memory, password::hibp::Hibp},
-    resource::{sessions, settings::Settings, tokens::usage::Noted},
-    secret::{Digest, Keyring, hashing::Hashing},
+    protocol::Client,
+    rate::{self, Rate},
+    resource::{pats, sessions, settings::Settings, tokens::usage::Noted},
+    secret::{Digest, Keyring, hashing::Hashing, jwt::KeyRing},
 };
 use std::{
     collections::HashSet,
@@ -24,7 +26,7 @@ use std::{
 };
 use uuid::Uuid;
 
-/// Most principals that are remembered at once.
+/// Most principals, and most clients, that are remembered at once.
 const PRINCIPALS: usize = 10_000;
 
 /// How often what is remembered was thrown away; see [`crate::db`].
@@ -93,11 +95,17 @@ pub struct App {
     pub generation: Generation,
     /// Principals by the digest of their key, each with the generation it was read in.
     pub principals: quick_cache::sync::Cache<Digest, (u64, Arc<Principal>)>,
+    /// Clients by the digest of their secret, each with the generation it was read in.
+    pub clients: quick_cache::sync::Cache<Digest, (u64, Arc<Client>)>,
     pub metrics: Metrics,
     /// Use of tokens that is not written yet.
     pub usage: Noted,
     /// Use of sessions that is not written yet.
     pub session_usage: sessions::usage::Noted,
+    /// Use of personal access tokens that is not written yet.
+    pub trades: pats::usage::Noted,
+    /// How many requests a client may make.
+    pub rate: Arc<dyn Rate>,
     /// Asks the sweep to run before its time.
     pub sweep: tokio::sync::Notify,
     /// What policies have said lately.
@@ -113,6 +121,7 @@ pub struct App {
     /// Runs expressions.
     pub expressions: expression::Pool,
     settings: Remembered<Settings>,
+    keys: Remembered<KeyRing>,
     superuser_groups: Remembered<HashSet<Uuid>>,
 }
 
@@ -138,18 +147,22 @@ impl App {
             memory: config.expression_memory << 20,
             time: std::time::Duration::from_secs(config.expression_timeout),
         });
+        let rate = rate::of(&config, Arc::clone(&clock));
         Self {
             config,
             db,
             clock,
+            rate,
             entropy,
             keyring,
             install_id,
             generation: Generation::default(),
             principals: quick_cache::sync::Cache::new(PRINCIPALS),
+            clients: quick_cache::sync::Cache::new(PRINCIPALS),
             metrics: Metrics::default(),
             usage: Noted::default(),
             session_usage: sessions::usage::Noted::default(),
+            trades: pats::usage::Noted::default(),
             sweep: tokio::sync::Notify::new(),
             decisions: Memory::default(),
             breaches: None,
@@ -158,6 +171,7 @@ impl App {
             mail: Mailer::default(),
             expressions,
             settings: Remembered::default(),
+            keys: Remembered::default(),
             superuser_groups: Remembered::default(),
         }
     }
@@ -168,6 +182,15 @@ impl App {
     /// When the database is away.
     pub async fn settings(&self) -> Result<Arc<Settings>> {
         self.settings.get(&self.generation, crate::resource::settings::load(self.db.read())).await
+    }
+
+    /// The keys that sign bearer tokens.
+    ///
+    /// # Errors
+    /// When the database is away, or a key was sealed under another master key.
+    pub async fn keys(&self) -> Result<Arc<KeyRing>> {
+        let load = crate::resource::keypairs::service::ring(self.db.read(), &self.keyring);
+        self.keys.get(&self.generation, load).await
     }
 
     /// What is needed to show accounts.

@@ -16,6 +16,7 @@ use crate::{
     resource::{
         grants::{self, catalogue, store::Holder},
         groups::service::{self as groups, NewGroup},
+        keypairs,
         settings::{self, Settings},
         tokens::{
             Intent,
@@ -148,9 +149,10 @@ async fn assemble(
     tx.commit().await.map_err(Error::from)?;
     let made = if first { Some(install(&app).await?) } else { None };
     if !first {
-        // A database of an older version has none of the flows yet.
+        // A database of an older version has none of these yet.
         let ctx = Ctx::new(Arc::clone(&app), Arc::new(Principal::System), None);
         let mut tx = ctx.begin().await?;
+        keypairs::service::install(&ctx, &mut tx).await?;
         flow::defaults::install(&ctx, &mut tx).await?;
         tx.commit().await?;
     }
@@ -281,6 +283,7 @@ async fn install(app: &Arc<App>) -> Result<FirstStart, StartError> {
     fresh.into_active_model().reset_all().insert(tx.conn()).await.map_err(Error::from)?;
     let key = people(&ctx, &mut tx, hash, token).await?;
     flow::defaults::install(&ctx, &mut tx).await?;
+    keypairs::service::install(&ctx, &mut tx).await?;
     tx.touch();
     tx.commit().await?;
     Ok(FirstStart {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod manage;
+mod pat;
 
 use crate::{
     access::Principal,
@@ -12,11 +13,13 @@ use crate::{
     ctx::{Ctx, SystemClock, SystemEntropy},
     mail,
     migration::{self, State},
+    resource::keypairs::{self, service::Former},
     secret::keyring::hex,
     server, telemetry,
 };
 use clap::{Parser, Subcommand};
 use std::{io::Write as _, process::ExitCode, sync::Arc};
+use tessera_api::openapi;
 
 /// Issues, checks, rotates, expires, revokes and audits credentials.
 #[derive(Debug, Parser)]
@@ -38,6 +41,15 @@ enum Command {
     /// Make, list and revoke tokens
     #[command(subcommand)]
     Token(manage::Token),
+    /// Make, list and revoke personal access tokens
+    #[command(subcommand)]
+    Pat(pat::Pat),
+    /// Sign bearer tokens with a new key from now on; those that the old one signed go on until they end
+    RotateKey {
+        /// Those that the old one signed end at once, too: somebody may have had the key
+        #[arg(long)]
+        drop_former: bool,
+    },
     /// Make accounts and set their passwords
     #[command(subcommand)]
     User(manage::User),
@@ -51,7 +63,7 @@ enum Command {
     /// Print the bundled OpenAPI document
     Openapi {
         /// Which document
-        #[arg(value_parser = ["v3"], default_value = "v3")]
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(openapi::NAMES), default_value = "v3")]
         document: String,
         /// As JSON instead of YAML
         #[arg(long)]
@@ -120,8 +132,8 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Failure> {
-    if let Command::Openapi { json, .. } = command {
-        let text = if json { tessera_api::openapi::V3_JSON } else { tessera_api::openapi::V3_YAML };
+    if let Command::Openapi { document, json } = command {
+        let text = openapi::document(&document, json).unwrap_or_default();
         return Ok(std::io::stdout().write_all(text.as_bytes())?);
     }
     let config = Config::load()?;
@@ -130,6 +142,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve => serve(config).await,
         Command::Migrate => migrate(&config).await,
         Command::Token(command) => manage::token(config, command).await,
+        Command::Pat(command) => pat::pat(config, command).await,
+        Command::RotateKey { drop_former } => rotate_key(config, drop_former).await,
         Command::User(command) => manage::user(config, command).await,
         Command::Grant(command) => manage::grant(config, command).await,
         Command::Audit(Audit::Verify { head }) => verify(config, head.as_deref()).await,
@@ -240,6 +254,18 @@ async fn accept(config: Config) -> Result<(), Failure> {
     audit::record(&tx, &ctx, event);
     tx.commit().await?;
     say(&format!("accepted, with {} finding(s)", findings.len()))
+}
+
+async fn rotate_key(config: Config, drop_former: bool) -> Result<(), Failure> {
+    let ctx = manage::context(config).await?;
+    let former = if drop_former { Former::Dropped } else { Former::Kept };
+    let kid = keypairs::service::rotate(&ctx, former).await?;
+    say(&format!("new key   {kid}"))?;
+    say(if drop_former {
+        "former    dropped, and what they signed has ended"
+    } else {
+        "former    what it signed goes on until it ends"
+    })
 }
 
 async fn sweep(config: Config) -> Result<(), Failure> {

@@ -75,6 +75,11 @@ pub struct Config {
     pub drain_timeout: u64,
     /// Anonymous requests per second and address.
     pub anonymous_rate: u32,
+    /// Requests of one client to one version of the token API within `api_rate_seconds`; 0 is without bound.
+    pub api_rate: u32,
+    pub api_rate_seconds: u32,
+    /// What the installation is called in bearer tokens.
+    pub tenant_name: String,
     /// Time from one sweep of what has ended to the next, in seconds; 0 is never.
     pub sweep_interval: u32,
     /// The range API of Have I Been Pwned or of a mirror; `None` asks nobody.
@@ -130,6 +135,9 @@ impl Default for Config {
             request_timeout: 30,
             drain_timeout: 30,
             anonymous_rate: 1000,
+            api_rate: 100,
+            api_rate_seconds: 10,
+            tenant_name: "tessera".to_owned(),
             sweep_interval: 300,
             hibp_url: None,
             hibp_timeout: 3,
@@ -227,6 +235,7 @@ impl Config {
         let workers = u64::try_from(self.expression_workers).unwrap_or(u64::MAX);
         let memory = u64::try_from(self.expression_memory).unwrap_or(u64::MAX);
         for (name, value, bounds) in [
+            ("api_rate_seconds", self.api_rate_seconds.into(), 1..=3600),
             ("expression_workers", workers, 1..=64),
             ("expression_memory", memory, 8..=1024),
             ("expression_timeout", self.expression_timeout, 1..=60),

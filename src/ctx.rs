@@ -2,7 +2,7 @@
 //! randomness. Handlers get a [`Ctx`]; rules get `&Ctx`; nothing else reads a clock.
 
 use crate::{
-    access::Principal,
+    access::{Bearer, Principal},
     app::App,
     db::Tx,
     error::Result,
@@ -11,12 +11,18 @@ use crate::{
 };
 use chrono::{DateTime, SubsecRound as _, Utc};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// The source of time.
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
+
+    /// Time since some moment that stays the same; it never goes back, also when somebody puts the clock.
+    fn steady(&self) -> Duration;
 }
 
 /// The source of randomness; fit for keys.
@@ -32,6 +38,11 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()
+    }
+
+    fn steady(&self) -> Duration {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGAN.elapsed()
     }
 }
 
@@ -83,6 +94,10 @@ impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn steady(&self) -> Duration {
+        (self.now() - DateTime::UNIX_EPOCH).to_std().unwrap_or_default()
+    }
 }
 
 /// The request as the audit trail shows it.
@@ -106,25 +121,38 @@ pub struct RequestInfo {
     pub shown_headers: Vec<(String, String)>,
 }
 
+/// What a caller has shown.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// The key of a token.
+    Key(Digest),
+    /// A bearer token that was found to be ours.
+    Bearer(Digest, Arc<Bearer>),
+    /// A client's id and secret (HTTP Basic), which nobody has looked at yet.
+    Client(String, PlainSecret),
+}
+
 /// The context of one request, or of one command.
 pub struct Ctx {
     pub app: Arc<App>,
     pub principal: Arc<Principal>,
     /// What the caller has shown, so that he can be looked at again.
-    pub credential: Option<Digest>,
+    pub credential: Option<Credential>,
     /// The session that the request's cookie names, and the cookie of the answer.
     pub session: Slot,
     /// Read once, in whole microseconds (PostgreSQL keeps no more).
     pub now: DateTime<Utc>,
     /// `None` for commands and jobs.
     pub request: Option<RequestInfo>,
+    /// Which of its document's bases the operation was asked for at; empty for commands, jobs and pages.
+    pub base: &'static str,
 }
 
 impl Ctx {
     #[must_use]
     pub fn new(app: Arc<App>, principal: Arc<Principal>, request: Option<RequestInfo>) -> Self {
         let now = app.clock.now().trunc_subsecs(6);
-        Self { app, principal, credential: None, session: Slot::default(), now, request }
+        Self { app, principal, credential: None, session: Slot::default(), now, request, base: "" }
     }
 
     /// Starts a transaction for writing. Dropped without [`Tx::commit`] it rolls back.

@@ -16,6 +16,9 @@ pub enum Error {
     NotAuthenticated,
     #[error("the credentials are not valid")]
     InvalidCredentials,
+    /// They were valid once.
+    #[error("the credentials have ended")]
+    CredentialsEnded,
     #[error("the authentication scheme is not supported")]
     UnsupportedScheme,
     /// A request of a session that does not show that it comes from our own pages.
@@ -45,6 +48,9 @@ pub enum Error {
     /// A fault that the contract answers without saying which.
     #[error("the request is not acceptable")]
     Unexplained,
+    /// A credential that is not traded for a bearer token.
+    #[error("no token is granted: {0}")]
+    Grant(GrantFault),
     /// Too many requests.
     #[error("too many requests; try again in {seconds} seconds")]
     Throttled { seconds: u32 },
@@ -53,6 +59,18 @@ pub enum Error {
     Unavailable(#[source] Source),
     #[error("something unexpected happened")]
     Internal(#[source] Source),
+}
+
+/// Why there is no bearer token (RFC 6749 §5.2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantFault {
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// `basic`: the credentials came in the `Authorization` header, whose scheme the answer must name.
+    #[error("the client's credentials are not valid")]
+    InvalidClient { basic: bool },
+    #[error("there is no such grant")]
+    UnsupportedGrantType,
 }
 
 /// What is wrong with one field. Dialects have their own words for each.
@@ -68,6 +86,10 @@ pub enum Problem {
     NoSuchChoice,
     /// A rule of the resource, in its own words.
     Rule(String),
+    /// There is no value, and there must be one; in the resource's own words.
+    Missing(String),
+    /// There is too much of it, in the resource's own words.
+    Limit(String),
     /// A value of a list, by its place, that is none of those there are.
     UnknownItem(usize, String),
 }

@@ -9,8 +9,9 @@
 //! ```
 //!
 //! Leaves that any layer may use: [`app`], [`ctx`], [`db`], [`error`], [`access`], [`audit`],
-//! [`expression`], [`secret`], [`list`], [`mail`], [`metrics`], [`time`]. Only [`server`], [`gate`], [`dialect`], [`web`], the `api` modules of
-//! resources and the command line name HTTP or the generated crate; a test reads the `use` lines.
+//! [`expression`], [`secret`], [`list`], [`mail`], [`metrics`], [`rate`], [`time`]. Only [`server`], [`gate`],
+//! [`dialect`], [`web`], [`protocol`], the `api` modules of resources and the command line name HTTP or the generated
+//! crate; a test reads the `use` lines.
 //!
 //! ## The walk of `POST /api/v3/core/tokens/`
 //!
@@ -44,6 +45,8 @@ pub mod metrics;
 pub mod migration;
 pub mod outbound;
 pub mod policy;
+pub mod protocol;
+pub mod rate;
 pub mod resource;
 pub mod secret;
 pub mod server;

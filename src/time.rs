@@ -1,7 +1,7 @@
 //! Times and durations as text: `hours=3;minutes=1` (contract: authentik-core §1.9), and the way the
 //! contract spells a moment inside a sentence.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use std::str::FromStr;
 
 /// A duration that was written as text; may be negative.
@@ -55,6 +55,28 @@ fn latest() -> DateTime<Utc> {
 pub fn spelled(t: DateTime<Utc>) -> String {
     let decimals = if t.timestamp_subsec_micros() == 0 { "" } else { "%.6f" };
     t.format(&format!("%Y-%m-%d %H:%M:%S{decimals}+00:00")).to_string()
+}
+
+/// A moment as in ISO 8601 (RFC 3339): with an offset, or in UTC without one. `None` also for years that the wire formats
+/// cannot write.
+#[must_use]
+pub fn instant(text: &str) -> Option<DateTime<Utc>> {
+    let with_offset = || DateTime::parse_from_rfc3339(text).ok().map(|t| t.with_timezone(&Utc));
+    let without = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|t| t.and_utc());
+    // Longer ones hold more than nine decimals, which nobody sends.
+    let parsed = if text.len() <= 40 { with_offset().or_else(without) } else { None };
+    let wanted = |t: &DateTime<Utc>| {
+        // A leap second has no place in a database.
+        (earliest()..=latest() + TimeDelta::milliseconds(999)).contains(t) && t.timestamp_subsec_nanos() < 1_000_000_000
+    };
+    parsed.filter(wanted)
+}
+
+/// The first moment (UTC) of a date as in ISO 8601, such as `2026-11-28`.
+#[must_use]
+pub fn day(text: &str) -> Option<DateTime<Utc>> {
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10)?;
+    date.and_hms_opt(0, 0, 0).map(|t| t.and_utc()).filter(|t| (earliest()..=latest()).contains(t))
 }
 
 impl FromStr for Duration {

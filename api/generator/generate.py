@@ -13,7 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-DOCUMENTS = ["v3"]
+# What a time becomes in each document's types: dialects write different numbers of decimals.
+DOCUMENTS = {"v3": "rt::Micros", "beta": "rt::Millis", "oauth": "rt::Millis"}
 SOURCES = ["api", "schemas"]
 # Not part of what the output depends on: the runtime crate is ordinary Rust.
 NOT_SOURCES = ["api/generator/runtime/", "api/generator/node_modules/"]
@@ -53,7 +54,8 @@ def camel(kind):
 class Prepared:
     """The bundled document, said the way the generator understands it."""
 
-    def __init__(self, document):
+    def __init__(self, name, document):
+        self.name = name
         self.d = document
         self.schemas = document["components"]["schemas"]
 
@@ -100,16 +102,22 @@ class Prepared:
         for needed in ("x-resource", "x-access", "security", "operationId"):
             if needed not in op:
                 sys.exit(f"{where}: {needed} is missing")
-        op["tags"] = [op["x-resource"]]
+        op["tags"], op["x-document"] = [op["x-resource"]], self.name
         access = op["x-access"]
         if isinstance(access, list):
             op["x-access-variant"], op["x-access-codes"] = "Codes", access
         else:
             op["x-access-variant"] = camel(access)
-        # The generator loses the alternative `{}`.
-        if {} in op["security"]:
-            op["x-anonymous"] = True
-            op["security"] = [s for s in op["security"] if s]
+        # The generator loses alternatives, `{}` first of all.
+        op["x-anonymous"] = {} in op["security"]
+        schemes = [requirement for requirement in op.pop("security") if requirement]
+        if any(len(requirement) > 1 for requirement in schemes):
+            sys.exit(f"{where}: nobody said how to check two schemes at once")
+        op["x-security"] = [{"scheme": scheme, "scopes": scopes} for r in schemes for scheme, scopes in r.items()]
+        # It makes parameters of a form's fields; to us a body is one model, whatever it is written in.
+        if content := op.get("requestBody", {}).get("content"):
+            op["x-consumes"] = list(content)
+            op["requestBody"]["content"] = {"application/json": next(iter(content.values()))}
         # Errors are the dialect's; headers are the gate's, but for where a redirect goes.
         op["responses"] = {code: r for code, r in op["responses"].items() if code[0] in "23"}
         for response in op["responses"].values():
@@ -145,9 +153,12 @@ class Prepared:
         d = self.d
         requests, responses = set(), set()
         for path, item in d["paths"].items():
-            for parameter in item.pop("parameters", []):
-                for op in item.values():
-                    op.setdefault("parameters", []).append(parameter)
+            shared, servers = item.pop("parameters", []), item.pop("servers", None)
+            for op in item.values():
+                op.setdefault("parameters", []).extend(shared)
+                if servers:
+                    op["x-own-bases"] = True
+                    op["x-bases"] = [server["url"].rstrip("/") for server in servers]
             for method, op in item.items():
                 for i, parameter in enumerate(op.get("parameters", [])):
                     if "$ref" in parameter:
@@ -227,7 +238,18 @@ pub mod types {{
 
 /// The documents as they are served.
 pub mod openapi {{
-{constants}}}
+{constants}
+    /// Their names.
+    pub const NAMES: &[&str] = &[{names}];
+
+    /// A document by its name, as JSON or else as YAML.
+    #[must_use]
+    pub fn document(name: &str, json: bool) -> Option<&'static str> {{
+        match (name, json) {{
+{arms}            _ => None,
+        }}
+    }}
+}}
 '''
 
 
@@ -235,8 +257,8 @@ def generate(out, generator, redocly):
     shutil.rmtree(out / "src", ignore_errors=True)
     shutil.rmtree(out / "openapi", ignore_errors=True)
     (out / "openapi").mkdir(parents=True)
-    modules, constants = "", ""
-    for name in DOCUMENTS:
+    modules, constants, arms = "", "", ""
+    for name, times in DOCUMENTS.items():
         yaml, bundled = out / f"openapi/{name}.yaml", out / f"openapi/{name}.json"
         run(redocly, "bundle", f"api/{name}.yaml", "--config", "api/redocly.yaml", "-o", yaml, cwd=ROOT)
         run(redocly, "bundle", f"api/{name}.yaml", "--config", "api/redocly.yaml", "-o", bundled, cwd=ROOT)
@@ -245,20 +267,24 @@ def generate(out, generator, redocly):
         bundled.write_text(json.dumps(document, separators=(",", ":"), ensure_ascii=False) + "\n")
         with tempfile.TemporaryDirectory() as scratch:
             scratch = Path(scratch)
-            (scratch / "document.json").write_text(json.dumps(Prepared(document).run()))
-            run(generator, "generate", "-c", HERE / f"{name}.yaml", "-i", scratch / "document.json",
-                "-t", HERE / "templates", "-o", scratch / "out")
+            bases = ", ".join(json.dumps(server["url"].rstrip("/")) for server in document["servers"])
+            (scratch / "document.json").write_text(json.dumps(Prepared(name, document).run()))
+            run(generator, "generate", "-c", HERE / "gen.yaml", "-i", scratch / "document.json",
+                "-t", HERE / "templates", "-o", scratch / "out", f"--type-mappings=DateTime={times}")
             target = out / "src" / name
             target.mkdir(parents=True)
             shutil.copytree(scratch / "out/src/apis", target / "apis")
             shutil.copy(scratch / "out/src/models.rs", target / "models.rs")
         (target / "mod.rs").write_text("// @generated from api/ by `just generate`. Do not edit.\n"
-                                       f"//! `api/{name}.yaml`.\npub mod apis;\npub mod models;\n")
+                                       f"//! `api/{name}.yaml`.\npub mod apis;\npub mod models;\n\n"
+                                       "/// Where the document is mounted (its `servers`).\n"
+                                       f"pub const BASES: &[&str] = &[{bases}];\n")
         modules += f"pub mod {name};\n"
         for ending in ("yaml", "json"):
             constants += (f"    /// `api/{name}.yaml`, bundled, as {ending.upper()}.\n"
                           f"    pub const {name.upper()}_{ending.upper()}: &str = include_str!(\"../openapi/{name}.{ending}\");\n")
-    (out / "src/lib.rs").write_text(LIB.format(modules=modules, constants=constants))
+            arms += f"            (\"{name}\", {str(ending == 'json').lower()}) => Some({name.upper()}_{ending.upper()}),\n"
+    (out / "src/lib.rs").write_text(LIB.format(modules=modules, constants=constants, arms=arms, names=", ".join(map(json.dumps, DOCUMENTS))))
     run("rustfmt", "--edition", "2024", "--config-path", ROOT, out / "src/lib.rs", cwd=ROOT)
 
 

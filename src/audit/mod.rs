@@ -35,6 +35,7 @@ pub enum Action {
     EmailSent,
     ImpersonationStarted,
     ImpersonationEnded,
+    AuthorizeApplication,
     PolicyExecution,
     PolicyException,
     /// Whatever an administrator's expression calls it; see [`Event::custom`].
@@ -60,6 +61,7 @@ impl Action {
             Self::EmailSent => "email_sent",
             Self::ImpersonationStarted => "impersonation_started",
             Self::ImpersonationEnded => "impersonation_ended",
+            Self::AuthorizeApplication => "authorize_application",
             Self::PolicyExecution => "policy_execution",
             Self::PolicyException => "policy_exception",
             Self::Custom => CUSTOM,
@@ -224,13 +226,19 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
         context.insert(
             "http_request".to_owned(),
             json!({
-                "path": request.path,
+                "path": short(&request.path, LONGEST_PATH),
                 "method": request.method,
                 "args": redact::clean(Value::Object(args)),
-                "user_agent": request.user_agent,
+                "user_agent": short(&request.user_agent, LONGEST_AGENT),
                 "request_id": request.id,
             }),
         );
+    }
+    if let (Some(bearer), Value::Object(context)) =
+        (ctx.principal.account().and_then(|a| a.bearer.as_ref()), &mut context)
+    {
+        // Which of the account's credentials it was.
+        context.insert("client_id".to_owned(), json!(bearer.client.simple().to_string()));
     }
     let (action, app) = event.custom.unwrap_or_else(|| (event.action.as_str().to_owned(), event.app.to_owned()));
     tx.change_events(chain::Change::Recorded(Box::new(Model {
@@ -248,12 +256,29 @@ pub fn record(tx: &Tx, ctx: &Ctx, event: Event) {
     })));
 }
 
+/// Longest path of a request in an event, in characters.
+const LONGEST_PATH: usize = 1024;
+/// Longest name of a client in an event, in characters.
+const LONGEST_AGENT: usize = 512;
+/// Longest query that an event takes apart, in bytes; of a longer one it shows how long it was.
+const LONGEST_QUERY: usize = 4096;
+
+fn short(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// The arguments of a request; the executor's are those of the query that it is given inside its own (contract:
 /// authentik-core §7.1), so that a link's key is known by its name there too.
 fn args(path: &str, query: &str) -> Map<String, Value> {
+    if query.len() > LONGEST_QUERY {
+        return Map::from_iter([("query_bytes".to_owned(), json!(query.len()))]);
+    }
     let parsed = |query: &str| -> Map<String, Value> {
         form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+            .map(|(name, value)| {
+                let shown = if redact::is_credential(&value) { redact::MASK.to_owned() } else { value.into_owned() };
+                (name.into_owned(), Value::String(shown))
+            })
             .collect()
     };
     let mut args = parsed(query);

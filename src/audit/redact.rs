@@ -1,5 +1,6 @@
 //! Masking: a scalar whose key sounds like a credential is not stored (contract: authentik-core §7.3).
 
+use crate::secret::key;
 use serde_json::Value;
 
 /// What stands in an event where a credential would be.
@@ -11,6 +12,14 @@ const HARMLESS: [&str; 2] = ["passing", "password_change_date"];
 fn is_suspicious(key: &str) -> bool {
     let key = key.to_lowercase();
     SUSPICIOUS.iter().any(|word| key.contains(word)) && !HARMLESS.iter().any(|word| key.contains(word))
+}
+
+/// Whether a text looks like a credential, whatever it is called: a key of ours, a JWT, or 64 hexadecimal digits.
+#[must_use]
+pub fn is_credential(text: &str) -> bool {
+    let is_jwt = text.starts_with("eyJ") && text.matches('.').count() == 2;
+    let is_secret = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_jwt || is_secret || key::form(text) != key::Form::Foreign
 }
 
 /// Masks scalars under suspicious keys, at any depth; items of a list go by the list's key.

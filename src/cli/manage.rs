@@ -118,7 +118,7 @@ fn describe(problems: &[Problem]) -> String {
         Problem::UnknownKey(value) | Problem::UnknownChoice(value) => format!("there is no `{value}`"),
         Problem::NoSuchChoice => "there is no such thing".to_owned(),
         Problem::UnknownItem(_, value) => format!("there is no `{value}`"),
-        Problem::Rule(text) => text.clone(),
+        Problem::Rule(text) | Problem::Missing(text) | Problem::Limit(text) => text.clone(),
     };
     problems.iter().map(text).collect::<Vec<_>>().join(", ")
 }
@@ -130,7 +130,12 @@ pub async fn context(config: Config) -> Result<Ctx, Failure> {
     Ok(Ctx::new(app, Arc::new(Principal::System), None))
 }
 
-async fn named(ctx: &Ctx, username: &str) -> Result<users::Model, Failure> {
+/// A name as one word of one line, whatever its owner put into it.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+pub async fn named(ctx: &Ctx, username: &str) -> Result<users::Model, Failure> {
     let user = users::store::by_username(ctx.app.db.read(), username).await?;
     user.ok_or_else(|| Failure::Said(format!("there is no account `{username}`")))
 }
@@ -163,7 +168,7 @@ pub async fn token(config: Config, command: Token) -> Result<(), Failure> {
             let all = ListRequest::new(None, Some("1000000"), None, None)?;
             for row in tokens::list(&ctx, &all, filter).await?.items {
                 let end = row.end().map_or("never".to_owned(), |t| t.to_rfc3339());
-                say(&format!("{}\t{}\t{}\t{end}", row.identifier, row.intent.as_str(), row.user.username))?;
+                say(&format!("{}\t{}\t{}\t{end}", row.identifier, row.intent.as_str(), plain(&row.user.username)))?;
             }
         }
         Token::Revoke { identifier } => {

@@ -5,11 +5,11 @@ use super::authn;
 use crate::{
     access::{Principal, Visible},
     app::App,
-    ctx::Ctx,
-    dialect::{Failure, v3::V3},
+    ctx::{Credential, Ctx},
+    dialect::{Dialect, Failure},
     error::{Error, Result},
     resource::{
-        applications, bindings, brands, events, flows, grants, groups,
+        applications, bindings, brands, events, flows, grants, groups, pats,
         permissions::{
             assign::{self, Target},
             object_grants::{self, Of},
@@ -26,8 +26,8 @@ impl Application for App {
     type Ctx = Ctx;
     type Error = Failure;
 
-    fn decoder(&self, _: &'static Operation) -> &dyn Decoder {
-        &V3
+    fn decoder(&self, op: &'static Operation) -> &dyn Decoder {
+        Dialect::of(op).decoder()
     }
 
     fn limits(&self) -> Limits {
@@ -41,6 +41,9 @@ impl Application for App {
         params: &[(String, String)],
     ) -> std::result::Result<(), Failure> {
         let object = params.first().map(|(_, value)| value.as_str());
+        if Dialect::of(op) != Dialect::V3 {
+            return Ok(scoped(ctx, op, object).await?);
+        }
         let held_by = held_by(ctx, op, object).await?;
         if let Err(refused) = permitted(&ctx.principal, op, held_by.as_deref().or(object)) {
             // Who may see rows of the kind learns first that this one does not exist.
@@ -73,7 +76,9 @@ impl Application for App {
         params: &[(String, String)],
     ) -> std::result::Result<Arc<Ctx>, Failure> {
         let principal = match (&ctx.credential, ctx.session.digest()) {
-            (Some(credential), _) => authn::recognise(self, credential).await?,
+            (Some(Credential::Key(key)), _) => authn::recognise(self, key).await?,
+            (Some(Credential::Bearer(digest, bearer)), _) => authn::bearer_again(self, digest, bearer).await?,
+            (Some(Credential::Client(..)), _) => return Ok(ctx),
             (None, Some(session)) => authn::recognise_session(self, &session).await?,
             (None, None) => return Ok(ctx),
         };
@@ -84,12 +89,32 @@ impl Application for App {
             credential: ctx.credential.clone(),
             session: ctx.session.clone(),
             request: ctx.request.clone(),
+            base: ctx.base,
             ..later
         });
         if !same {
             self.authorize(&ctx, op, params).await?;
         }
         Ok(ctx)
+    }
+}
+
+/// Whether a bearer token's scopes are among those that the document lists for the operation, any one of them; and
+/// before a body is read, whether its object is there for the caller.
+async fn scoped(ctx: &Ctx, op: &'static Operation, object: Option<&str>) -> Result<()> {
+    if op.anonymous {
+        return Ok(());
+    }
+    let bearer = ctx.principal.account().and_then(|account| account.bearer.as_ref()).ok_or(Error::NotAuthenticated)?;
+    if !bearer.reaches(op.security.iter().map(|alternative| alternative.scopes)) {
+        return Err(Error::Forbidden);
+    }
+    match object {
+        Some(object) if !op.consumes.is_empty() => match op.resource {
+            "pats" => pats::service::require(ctx, object).await,
+            other => Err(Error::internal(format!("nobody said how to look up `{other}`"))),
+        },
+        _ => Ok(()),
     }
 }
 

@@ -12,12 +12,9 @@ mod limits;
 use crate::{
     access::Principal,
     app::App,
-    ctx::{Ctx, RequestInfo},
-    dialect::{
-        Failure,
-        v3::{self, Asked},
-    },
-    error::Error,
+    ctx::{Credential, Ctx, RequestInfo},
+    dialect::{Asked, Dialect, Failure, v3},
+    error::{Error, GrantFault},
     resource::{
         sessions::{self, Slot},
         tokens::usage,
@@ -48,6 +45,13 @@ struct Answer {
     operation: Option<&'static str>,
 }
 
+/// Who calls, and what he has shown.
+struct Caller {
+    principal: Arc<Principal>,
+    credential: Option<Credential>,
+    session: Option<Digest>,
+}
+
 /// The gate: the routing table and what stands before it.
 pub struct Gate {
     app: Arc<App>,
@@ -62,7 +66,9 @@ impl Gate {
     /// When two paths of the documents cannot be told apart.
     pub fn new(app: Arc<App>) -> crate::error::Result<Self> {
         let mut router = RouterBuilder::default();
-        tessera_api::v3::apis::mount(&mut router, tessera_api::v3::apis::BASE);
+        tessera_api::v3::apis::mount(&mut router);
+        tessera_api::beta::apis::mount(&mut router);
+        tessera_api::oauth::apis::mount(&mut router);
         let router = router.build().map_err(|e| Error::internal(e.to_string()))?;
         let limits = limits::Limits::new(app.config.anonymous_rate);
         Ok(Self { app, router, limits })
@@ -119,14 +125,16 @@ impl Gate {
         if web::is_page(parts.uri.path()) {
             return Answer { response: self.page(&parts, body, info).await, allow: None, operation: None };
         }
-        let found = self.router.find(&parts.method, parts.uri.path());
+        let path = single_slash(parts.uri.path());
+        let dialect = Dialect::at(path);
+        let found = self.router.find(&parts.method, path);
         let (allow, op) = match &found {
             Ok(found) => (found.allow.to_owned(), Some(found.op)),
             Err((Rejection::MethodNotAllowed { allow }, op)) => (allow.clone(), *op),
             Err(_) => (String::new(), None),
         };
         let operation = found.as_ref().ok().map(|found| found.op.id);
-        let (id, method) = (info.id.clone(), info.method.clone());
+        let (id, method, address) = (info.id.clone(), info.method.clone(), info.client_ip);
         let asked = Asked { method: &method, request_id: &id };
         let run = AssertUnwindSafe(async {
             let found = match found {
@@ -136,12 +144,20 @@ impl Gate {
                 Err((Rejection::UnknownPath, _)) => return Err(Rejection::UnknownPath.into()),
                 found => found,
             };
-            accept::check(op, &parts.headers, &parts.uri)?;
-            let (principal, credential, session) = self.principal(&parts.headers, &info).await?;
+            // Clients of the others say what they accept, and take JSON all the same.
+            if dialect == Dialect::V3 {
+                accept::check(op, &parts.headers, &parts.uri)?;
+            }
+            let Caller { principal, credential, session } = self.caller(dialect, op, &parts.headers, &info).await?;
             let found = match (found, op) {
                 (Ok(found), _) => found,
-                (Err((rejection, _)), op) => return self.without_operation(&method, &principal, rejection, op),
+                (Err((rejection, _)), op) => {
+                    return self.without_operation(dialect, &method, &principal, rejection, op);
+                }
             };
+            if let Some(bearer) = principal.account().and_then(|account| account.bearer.as_ref()) {
+                self.app.rate.count(bearer.client, found.base).await?;
+            }
             let mut info = info;
             // Asked only where there is a choice.
             info.accepts_json = op.is_some_and(|op| op.produces.len() > 1) && accept::prefers_json(&parts.headers);
@@ -151,6 +167,7 @@ impl Gate {
             let mut ctx = Ctx::new(Arc::clone(&self.app), principal, Some(info));
             ctx.credential = credential;
             ctx.session = Slot::of(session);
+            ctx.base = found.base;
             let tls = cookies::over_tls(&self.app, &parts.headers);
             if ctx.principal.account().is_some_and(|account| account.session.is_some()) {
                 csrf::check(&ctx, &parts.method, &parts.headers, tls)?;
@@ -158,19 +175,29 @@ impl Gate {
             // The context itself is given away: who has read a body looks at the caller again.
             let session = ctx.session.clone();
             let answer = found.dispatch(Arc::clone(&self.app), Arc::new(ctx), parts, body).await;
-            let mut response = answer.unwrap_or_else(|failure| {
+            let mut response = answer.unwrap_or_else(|mut failure| {
+                if matches!(failure, Failure::Error(Error::Grant(GrantFault::InvalidClient { .. }))) {
+                    self.app.metrics.refused();
+                    if let Some(throttled) = address.and_then(|from| self.limits.check_anonymous(from).err()) {
+                        failure = throttled.into();
+                    }
+                }
                 log(&failure);
-                v3::failure(asked, failure)
+                dialect.failure(asked, failure)
             });
             // Also of an answer that refuses: the session may have begun, or ended.
             cookies::write(&session, tls, response.headers_mut());
             Ok(response)
         });
         let outcome = run.catch_unwind().await.unwrap_or_else(|panic| Err(panicked(&panic).into()));
-        let response = outcome.unwrap_or_else(|failure| {
+        let mut response = outcome.unwrap_or_else(|failure| {
             log(&failure);
-            v3::failure(asked, failure)
+            dialect.failure(asked, failure)
         });
+        if dialect != Dialect::V3 {
+            // There are credentials in some of these (RFC 6749 §5.1).
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         Answer { response, allow: Some(allow).filter(|a| !a.is_empty()), operation }
     }
 
@@ -204,6 +231,7 @@ impl Gate {
     /// A path without this method: who may not see the path does not learn its methods.
     fn without_operation(
         &self,
+        dialect: Dialect,
         method: &str,
         principal: &Principal,
         rejection: Rejection,
@@ -211,6 +239,10 @@ impl Gate {
     ) -> Result<Response, Failure> {
         if matches!(principal, Principal::Anonymous) && op.is_none_or(|op| !op.anonymous) {
             return Err(Error::NotAuthenticated.into());
+        }
+        if dialect != Dialect::V3 {
+            let asks = method == Method::OPTIONS.as_str();
+            return if asks { Ok(empty(204)) } else { Err(rejection.into()) };
         }
         if method == Method::OPTIONS.as_str() {
             return Ok(v3::options(op));
@@ -222,32 +254,60 @@ impl Gate {
         Err(rejection.into())
     }
 
-    async fn principal(
+    /// Who calls, by whatever the dialect takes for it.
+    async fn caller(
         &self,
+        dialect: Dialect,
+        op: Option<&'static Operation>,
         headers: &HeaderMap,
         info: &RequestInfo,
-    ) -> Result<(Arc<Principal>, Option<Digest>, Option<Digest>), Failure> {
-        let session = cookies::session(&self.app, headers);
+    ) -> Result<Caller, Failure> {
         let who = async {
-            let credential = authn::credential(&self.app, headers)?;
-            let principal = match (&credential, &session) {
-                (Some(digest), _) => authn::recognise(&self.app, digest).await?,
-                (None, Some(digest)) => authn::recognise_session(&self.app, digest).await?,
-                (None, None) => Arc::new(Principal::Anonymous),
-            };
-            Ok((principal, credential))
-        };
-        let (principal, credential) = who.await.inspect_err(|error| {
-            if matches!(error, Error::InvalidCredentials | Error::UnsupportedScheme) {
-                self.app.metrics.refused();
+            match dialect {
+                Dialect::V3 => self.caller_of_v3(headers).await,
+                Dialect::Beta if op.is_none_or(|op| !op.anonymous) => {
+                    let (principal, credential) = authn::bearer(&self.app, headers).await?;
+                    Ok(Caller { principal, credential: Some(credential), session: None })
+                }
+                Dialect::Beta | Dialect::OAuth => Ok(Caller {
+                    principal: Arc::new(Principal::Anonymous),
+                    credential: authn::client(headers)?,
+                    session: None,
+                }),
             }
-        })?;
-        usage::note(&self.app, &principal, info.client_ip);
-        sessions::usage::note(&self.app, &principal, info);
-        if let (Principal::Anonymous, Some(address)) = (&*principal, info.client_ip) {
+        };
+        let caller = match who.await {
+            Ok(caller) => caller,
+            Err(error @ (Error::InvalidCredentials | Error::CredentialsEnded | Error::UnsupportedScheme)) => {
+                self.app.metrics.refused();
+                if let (true, Some(address)) = (dialect != Dialect::V3, info.client_ip) {
+                    // Each costs a signature.
+                    self.limits.check_anonymous(address)?;
+                }
+                return Err(error.into());
+            }
+            Err(other) => return Err(other.into()),
+        };
+        usage::note(&self.app, &caller.principal, info.client_ip);
+        sessions::usage::note(&self.app, &caller.principal, info);
+        // Who has a secret of his own to show does so in the body; whoever does not is counted when that is known.
+        let shows = op.is_some_and(|op| op.security.iter().any(|alternative| alternative.scheme == CLIENT));
+        if let (Principal::Anonymous, Some(address), false) = (&*caller.principal, info.client_ip, shows) {
             self.limits.check_anonymous(address)?;
         }
-        Ok((principal, credential, session))
+        Ok(caller)
+    }
+
+    /// A token's key, or a session's cookie.
+    async fn caller_of_v3(&self, headers: &HeaderMap) -> crate::error::Result<Caller> {
+        let session = cookies::session(&self.app, headers);
+        let key = authn::key(&self.app, headers)?;
+        let principal = match (&key, &session) {
+            (Some(digest), _) => authn::recognise(&self.app, digest).await?,
+            (None, Some(digest)) => authn::recognise_session(&self.app, digest).await?,
+            (None, None) => Arc::new(Principal::Anonymous),
+        };
+        Ok(Caller { principal, credential: key.map(Credential::Key), session })
     }
 
     /// `/-/health/…`: no credentials, no body (contract: authentik-core §1.9).
@@ -264,6 +324,20 @@ impl Gate {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         Some(response)
     }
+}
+
+/// The scheme of clients that authenticate themselves at the token endpoint.
+const CLIENT: &str = "client";
+
+/// A path of SailPoint's or OAuth's with one slash at its beginning: clients whose base address ends in one write two
+/// (contract: sailpoint-pat §1).
+fn single_slash(path: &str) -> &str {
+    if !path.starts_with("//") {
+        return path;
+    }
+    let rest = path.trim_start_matches('/');
+    let single = path.get(path.len() - rest.len() - 1..).unwrap_or(path);
+    if Dialect::at(single) == Dialect::V3 { path } else { single }
 }
 
 /// A header's value, if it is text.

@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     resource::{
         events::retention,
-        reputation, sessions,
+        keypairs, pats, reputation, sessions,
         tokens::expiry,
         users::{self, erasure},
     },
@@ -169,6 +169,14 @@ async fn portions(app: &Arc<App>, holder: Option<&str>, began: &mut Instant, swe
             break;
         }
     }
+    loop {
+        let ended = pats::expiry::sweep(&ctx(app)).await?;
+        app.metrics.swept("ended_access_tokens", ended);
+        if ended == 0 || !pause(app, holder, began).await? {
+            break;
+        }
+    }
+    keypairs::service::sweep(&ctx(app)).await?;
     while reputation::service::sweep(&ctx(app)).await? > 0 && pause(app, holder, began).await? {}
     while events::compact(&ctx(app)).await? && pause(app, holder, began).await? {}
     Ok(())

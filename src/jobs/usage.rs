@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    resource::{sessions, tokens::usage},
+    resource::{pats, sessions, tokens::usage},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
@@ -25,6 +25,9 @@ pub async fn run(app: Arc<App>) {
 pub async fn last(app: &Arc<App>) {
     if let Err(error) = usage::write(app).await {
         warn!(error = error.with_causes(), "the use of tokens could not be written yet");
+    }
+    if let Err(error) = pats::usage::write(app).await {
+        warn!(error = error.with_causes(), "the use of personal access tokens could not be written yet");
     }
     if let Err(error) = sessions::usage::write(app).await {
         warn!(error = error.with_causes(), "the use of sessions could not be written yet");

@@ -2,9 +2,11 @@
 //! columns take part; dialects say how it is written in a query and how a page looks.
 
 mod attributes;
+mod filter;
 mod settings;
 
 pub use attributes::{AttributeFilter, number_at, text_at};
+pub use filter::{Comparison, Filter, FilterFault, Word};
 pub use settings::{setting, setting_is};
 
 use crate::error::{Error, Result};

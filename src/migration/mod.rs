@@ -6,6 +6,7 @@ mod m20261125_000001_identity;
 mod m20261125_000002_operations;
 mod m20261128_000003_policies;
 mod m20261128_000004_flows;
+mod m20261128_000005_access_tokens;
 
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000002_operations::Migration),
             Box::new(m20261128_000003_policies::Migration),
             Box::new(m20261128_000004_flows::Migration),
+            Box::new(m20261128_000005_access_tokens::Migration),
         ]
     }
 }

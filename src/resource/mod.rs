@@ -7,6 +7,8 @@ pub mod events;
 pub mod flows;
 pub mod grants;
 pub mod groups;
+pub mod keypairs;
+pub mod pats;
 pub mod permissions;
 pub mod policies;
 pub mod prompts;

@@ -5,9 +5,11 @@
 //! * [`Sealed`]: a key that the contract lets its owner see again, encrypted under the master key.
 //! * [`keyring`]: where the master key comes from, and the keys derived from it.
 //! * [`key`]: the format of generated keys.
+//! * [`jwt`]: keys that sign bearer tokens.
 //! * [`password`]: hashes of passwords.
 
 pub mod hashing;
+pub mod jwt;
 pub mod key;
 pub mod keyring;
 pub mod password;

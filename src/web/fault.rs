@@ -120,6 +120,7 @@ fn say(error: &Error) -> Said<'_> {
         }
         Error::NotAuthenticated
         | Error::InvalidCredentials
+        | Error::CredentialsEnded
         | Error::UnsupportedScheme
         | Error::ImpersonationRefused
         | Error::Forbidden
@@ -134,7 +135,7 @@ fn say(error: &Error) -> Said<'_> {
         Error::Refused(text) | Error::RefusedList(text) | Error::RefusedField(_, text) => {
             (400, "That does not work", vec![text])
         }
-        Error::Invalid(_) | Error::Unexplained => (400, "That does not work", vec![AGAIN]),
+        Error::Invalid(_) | Error::Unexplained | Error::Grant(_) => (400, "That does not work", vec![AGAIN]),
     }
 }
 

@@ -74,8 +74,11 @@ async fn solve(ctx: &Ctx, slug: &str, query: &str, parts: &Parts, body: &Body) -
 /// Takes a form only from the session that it was made for.
 pub(super) async fn genuine(ctx: &Ctx, form: &mut Form) -> Result<(), Fault> {
     let given = form.take("csrf").unwrap_or_default();
-    if sessions::service::current(ctx).await?.is_none() {
-        return Err(Fault::NoCookie);
+    let Some(session) = sessions::service::current(ctx).await? else { return Err(Fault::NoCookie) };
+    // Somebody may have signed out, or stopped acting as somebody else, while the form was on its way.
+    let his = |id| session.user_id == Some(id) || session.impersonated_id == Some(id);
+    if ctx.principal.account().is_some_and(|account| !his(account.id)) {
+        return Err(Fault::Forged);
     }
     if sessions::csrf_matches(ctx, &given) { Ok(()) } else { Err(Fault::Forged) }
 }

@@ -46,6 +46,11 @@ impl Form {
         Some(self.0.remove(at).1)
     }
 
+    /// What a field of this name says, which stays there; nothing when there is none.
+    pub(super) fn peek(&self, name: &str) -> String {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap_or_default()
+    }
+
     fn last(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

@@ -1,5 +1,5 @@
-//! Pages: signing in and out, changing and recovering a password, the API browser, and what stands where
-//! nothing is. Written on the server, with forms instead of scripts; everything a page needs comes from
+//! Pages: signing in and out, changing and recovering a password, one's own tokens, the API browser, and what stands
+//! where nothing is. Written on the server, with forms instead of scripts; everything a page needs comes from
 //! here, and its policy header says so to the browser.
 //!
 //! A flow's page knows nothing of the flow: [`flow`] asks the executor that headless clients use,
@@ -16,10 +16,12 @@ mod home;
 mod page;
 mod prompt;
 mod step;
+mod tokens;
 
 use self::{assets::Asset, fault::Fault};
 use crate::{
     ctx::{Ctx, RequestInfo},
+    dialect::Dialect,
     error::Error,
 };
 use http::{HeaderMap, Method, header, request::Parts};
@@ -38,6 +40,8 @@ pub const NOT_FOUND: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta char
 enum Place<'p> {
     /// Who is signed in.
     Home,
+    /// One's own tokens.
+    Tokens,
     /// A flow, by its slug.
     Flow(&'p str),
     /// An address that leads to a flow.
@@ -60,7 +64,8 @@ impl<'p> Place<'p> {
         }
         match path {
             "/" | "/if/user/" | "/if/admin/" => Some(Self::Home),
-            "/if/user" | "/if/admin" => Some(Self::Unslashed),
+            tokens::TOKENS => Some(Self::Tokens),
+            "/if/user" | "/if/admin" | "/if/user/tokens" => Some(Self::Unslashed),
             _ => None,
         }
     }
@@ -96,6 +101,7 @@ pub fn is_page(path: &str) -> bool {
 pub async fn answer(ctx: &Arc<Ctx>, parts: &Parts, body: Body) -> Response {
     let outcome = match Place::at(parts.uri.path()) {
         Some(Place::Home) => home::answer(ctx, parts, &body).await,
+        Some(Place::Tokens) => tokens::answer(ctx, parts, &body).await,
         Some(Place::Flow(slug)) => flow::answer(ctx, slug, parts, &body).await,
         Some(Place::Shortcut(rest)) => home::shortcut(ctx, rest, parts).await,
         Some(Place::Unslashed) => home::with_slash(parts),
@@ -117,7 +123,8 @@ pub fn failure(request: &RequestInfo, error: &Error) -> Response {
 /// Whether whoever asks would rather see a page than data: a browser, outside of the APIs.
 #[must_use]
 pub fn wants_page(path: &str, headers: &HeaderMap) -> bool {
-    let api = ["/api/", "/beta/", "/oauth/", "/application/", "/-/"].iter().any(|prefix| path.starts_with(prefix));
+    let api = ["/api/", "/application/", "/-/"].iter().any(|prefix| path.starts_with(prefix));
+    let api = api || Dialect::at(path) != Dialect::V3;
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     !api && accepts.contains("text/html")
 }

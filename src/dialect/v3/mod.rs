@@ -8,7 +8,7 @@ mod url;
 
 pub use fields::is_email;
 
-use super::Failure;
+use super::{Asked, Failure};
 use crate::{
     error::{Error, FieldErrors, Problem},
     list::{Page, Point},
@@ -79,13 +79,6 @@ pub fn python_text(value: &Value) -> String {
     python::text(value)
 }
 
-/// What an answer about a failure needs to know of its request.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    pub method: &'a str,
-    pub request_id: &'a str,
-}
-
 fn detail(status: u16, text: impl Into<String>) -> Response {
     json(status, &json!({"detail": text.into()}))
 }
@@ -102,7 +95,7 @@ pub fn failure(asked: Asked<'_>, failure: Failure) -> Response {
 fn of_error(asked: Asked<'_>, error: &Error) -> Response {
     match error {
         Error::NotAuthenticated => detail(403, "Authentication credentials were not provided."),
-        Error::InvalidCredentials => detail(403, "Token invalid/expired"),
+        Error::InvalidCredentials | Error::CredentialsEnded => detail(403, "Token invalid/expired"),
         Error::UnsupportedScheme => detail(403, "Unsupported authentication type"),
         Error::Csrf(why) => detail(403, format!("CSRF Failed: {why}")),
         Error::Forbidden => detail(403, "You do not have permission to perform this action."),
@@ -113,7 +106,8 @@ fn of_error(asked: Asked<'_>, error: &Error) -> Response {
         Error::Refused(text) => json(400, &json!({"non_field_errors": [text]})),
         Error::RefusedList(text) => json(400, &json!([text])),
         Error::RefusedField(field, text) => json(400, &Map::from_iter([((*field).to_owned(), json!(text))])),
-        Error::Unexplained => empty(400),
+        // Of the token endpoint, which speaks another dialect.
+        Error::Unexplained | Error::Grant(_) => empty(400),
         Error::Throttled { seconds } => {
             let unit = if *seconds == 1 { "second" } else { "seconds" };
             let mut response = detail(429, format!("Request was throttled. Expected available in {seconds} {unit}."));
@@ -151,7 +145,7 @@ fn problem(problem: &Problem) -> String {
         Problem::UnknownKey(value) => format!("Invalid pk \"{value}\" - object does not exist."),
         Problem::UnknownChoice(value) => format!("Select a valid choice. {value} is not one of the available choices."),
         Problem::NoSuchChoice => "Select a valid choice. That choice is not one of the available choices.".to_owned(),
-        Problem::Rule(text) => text.clone(),
+        Problem::Rule(text) | Problem::Missing(text) | Problem::Limit(text) => text.clone(),
         Problem::UnknownItem(_, value) => format!("\"{value}\" is not a valid choice."),
     }
 }
@@ -166,6 +160,8 @@ fn of_rejection(asked: Asked<'_>, rejection: Rejection) -> Response {
         Rejection::PayloadTooLarge => detail(413, "The request body is too large."),
         Rejection::BodyTimeout => detail(408, "The request body did not arrive in time."),
         Rejection::BrokenBody => detail(400, "The request body is incomplete."),
+        Rejection::MalformedForm => detail(400, "The form cannot be read."),
+        Rejection::RepeatedField(name) => detail(400, format!("The form has the field {name} more than once.")),
         Rejection::PathParameter(_) => detail(404, "Not found."),
         Rejection::Query(errors) | Rejection::Body(errors) => json(400, &errors),
         Rejection::NotAnObject(value) => json(400, &not_an_object(&value)),

@@ -41,6 +41,19 @@ pub async fn superusers(db: &impl ConnectionTrait) -> Result<HashSet<i32>> {
     Ok(rows.iter().map(|row| row.try_get("", "user_id")).collect::<Result<_, _>>()?)
 }
 
+/// Whether this account is a superuser.
+///
+/// # Errors
+/// When the database is away.
+pub async fn is_superuser(db: &impl ConnectionTrait, user: i32) -> Result<bool> {
+    let sql = format!(
+        "{SUPERUSER_GROUPS} SELECT 1 AS found FROM user_groups m JOIN below b ON m.group_id = b.id \
+         WHERE m.user_id = $1 LIMIT 1"
+    );
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [user.into()]);
+    Ok(db.query_one_raw(statement).await?.is_some())
+}
+
 /// Whether any account that can sign in is a superuser.
 ///
 /// # Errors

@@ -183,6 +183,21 @@ pub async fn view(ctx: &Ctx, identifier: &str) -> Result<Option<row::Model>> {
     })
 }
 
+/// When these tokens were last used, as far as they were, with what is not written yet.
+///
+/// # Errors
+/// When the database is away.
+pub async fn last_used(ctx: &Ctx, tokens: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, DateTime<Utc>>> {
+    let ids: Vec<Uuid> = tokens.collect();
+    let mut used = HashMap::new();
+    for some in ids.chunks(MANY) {
+        let written = row::Entity::find().filter(row::Column::TokenId.is_in(some.iter().copied()));
+        used.extend(written.all(ctx.app.db.read()).await?.into_iter().map(|row| (row.token_id, row.last_used)));
+    }
+    used.extend(ids.into_iter().filter_map(|id| Some((id, ctx.app.usage.get(id)?.last.0))));
+    Ok(used)
+}
+
 /// Notes the use of the token that a caller has shown, if it was one.
 pub fn note(app: &App, principal: &Principal, from: Option<IpAddr>) {
     if let Some(token) = principal.account().and_then(|account| account.token) {

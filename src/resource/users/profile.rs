@@ -115,7 +115,7 @@ pub async fn account(
     expires: Option<DateTime<Utc>>,
 ) -> Result<Account> {
     Ok(Account {
-        superuser: groups::hierarchy::superusers(db).await?.contains(&user.id),
+        superuser: groups::hierarchy::is_superuser(db, user.id).await?,
         grants: grants::of_user(db, user.id).await?,
         id: user.id,
         uuid: user.uuid,
@@ -124,6 +124,7 @@ pub async fn account(
         token,
         session: None,
         original: None,
+        bearer: None,
         expires,
     })
 }

@@ -18,7 +18,7 @@ use crate::{
         events::statistics::{self, UserMetrics},
         grants::store as grants,
         groups::{self, escalation::Watch},
-        sessions, tokens,
+        pats, sessions, tokens,
     },
     secret::{
         PlainSecret,
@@ -284,6 +284,7 @@ pub async fn delete(ctx: &Ctx, id: i32) -> Result<()> {
     // a token.
     let its: Vec<String> = tokens::store::ids_of(tx.conn(), id).await?.iter().map(ToString::to_string).collect();
     grants::forget_objects(tx.conn(), "authentik_core", "token", &its).await?;
+    pats::service::delete_of(ctx, &tx, id).await?;
     let watch = Watch::before(ctx, &tx, &[]).await?;
     bindings::service::forget(ctx, &mut tx, Of::User(id)).await?;
     sessions::service::end_of_user(&mut tx, id, None).await?;

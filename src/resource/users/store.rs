@@ -208,6 +208,14 @@ pub async fn locked(db: &impl ConnectionTrait, id: i32) -> Result<Option<Model>>
     Ok(Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(db).await?)
 }
 
+/// As [`by_id`], held by a lock of this kind until the transaction ends.
+///
+/// # Errors
+/// When the database is away.
+pub async fn held(db: &impl ConnectionTrait, id: i32, lock: LockType) -> Result<Option<Model>> {
+    Ok(Entity::find_by_id(id).lock(lock).one(db).await?)
+}
+
 /// # Errors
 /// When the database is away.
 pub async fn by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>> {

@@ -1,6 +1,6 @@
 //! Reading and decoding request bodies.
 
-use crate::{Application, Decoder, Errors, Model, Operation, Rejection, Request};
+use crate::{Application, Decoder, Errors, Model, Operation, Rejection, Request, form};
 use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -103,7 +103,7 @@ impl MalformedJson {
     }
 }
 
-/// Reads the body into `T`. An absent body counts as `{}`, so that the answer names what is missing.
+/// Reads the body into `T`. What an absent body counts as, the dialect says.
 ///
 /// # Errors
 /// The [`Rejection`] of the first step that fails: media type, size and time, JSON, fields.
@@ -116,13 +116,23 @@ pub async fn read_model<A: Application, T: Model>(
     decode_model(app.decoder(op), op, value)
 }
 
-/// Reads the body as it is, whatever JSON it holds (`x-opaque`). An absent body counts as `{}`.
+/// Reads the body as it is, whatever JSON it holds (`x-opaque`); a form becomes an object. What an absent body counts
+/// as, the dialect says.
 ///
 /// # Errors
-/// The [`Rejection`] of the first step that fails: media type, size and time, JSON.
+/// The [`Rejection`] of the first step that fails: media type, size and time, JSON or form.
 pub async fn read_value<A: Application>(app: &A, op: &'static Operation, request: Request) -> Result<Value, Rejection> {
+    let header = request.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = header.unwrap_or_default().to_owned();
     let body = read_bytes(app.limits(), op, request).await?;
-    if body.is_empty() { Ok(Value::Object(Map::new())) } else { parse(&body) }
+    if body.is_empty() {
+        let nothing = MalformedJson { fault: JsonFault::UnexpectedEnd, line: 1, column: 1, offset: 0 };
+        return app.decoder(op).absent_body().ok_or(Rejection::MalformedJson(nothing));
+    }
+    match form::Kind::of(&content_type) {
+        Some(kind) => form::read(kind, &content_type, body).await.map(Value::Object),
+        None => parse(&body),
+    }
 }
 
 /// Makes a `T` of a body that was read as it is.

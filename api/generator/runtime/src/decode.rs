@@ -8,9 +8,15 @@ use std::{borrow::Cow, str::FromStr};
 
 /// How a wire format reads values: it trims, coerces and refuses, in its own words.
 ///
-/// Both methods give a value that deserialises into the generated type, `None` for "absent", or the
+/// `property` and `parameter` give a value that deserialises into the generated type, `None` for "absent", or the
 /// texts that belong under the field's name in the answer.
 pub trait Decoder: Send + Sync {
+    /// What a body that was not sent counts as; `None` when it is a fault. An empty object lets the answer name what
+    /// is missing.
+    fn absent_body(&self) -> Option<Value> {
+        Some(Value::Object(Object::new()))
+    }
+
     /// A property of a JSON body; `None` when the key is absent.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 mod body;
 mod decode;
 mod field;
+mod form;
 mod operation;
 mod response;
 mod route;
@@ -19,7 +20,7 @@ pub use field::{Field, Kind, Model};
 pub use operation::{Access, Operation, Security};
 pub use response::{Attachment, IntoResponse, JSON, Raw, Response, attachment, empty, json, raw, redirect};
 pub use route::{Application, BoxFuture, Found, Request, Router, RouterBuilder};
-pub use time::Micros;
+pub use time::{Micros, Millis};
 
 /// A free-form JSON object (`additionalProperties: {}`).
 pub type Object = serde_json::Map<String, serde_json::Value>;
@@ -47,6 +48,10 @@ pub enum Rejection {
     BodyTimeout,
     /// The connection broke while the body was read.
     BrokenBody,
+    /// The body is no form of the media type that it says it is.
+    MalformedForm,
+    /// A form has a field with two values (RFC 6749 §3.2).
+    RepeatedField(String),
     /// A path parameter is not of its type, so no object can have this address.
     PathParameter(&'static str),
     /// Query parameters that the dialect refuses.

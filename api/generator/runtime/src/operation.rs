@@ -29,12 +29,16 @@ pub enum Access {
 pub struct Operation {
     /// `operationId`.
     pub id: &'static str,
+    /// The document, by the name of its file.
+    pub document: &'static str,
     /// The resource folder that implements it (`x-resource`).
     pub resource: &'static str,
     pub method: Method,
-    /// Path template below the document's mount, in the document's own words.
+    /// Path template below the bases, in the document's own words.
     pub path: &'static str,
-    /// Empty when `security` is; anonymous callers pass where `{}` is one of the alternatives.
+    /// Where it is served: the document's `servers`, or its path's own.
+    pub bases: &'static [&'static str],
+    /// The alternatives, but for `{}`, which is `anonymous`.
     pub security: &'static [Security],
     /// Whether credentials may be left out.
     pub anonymous: bool,

@@ -51,6 +51,7 @@ type Handler<A> =
 
 struct Endpoint<A: Application> {
     op: &'static Operation,
+    base: &'static str,
     run: Handler<A>,
 }
 
@@ -71,9 +72,11 @@ impl<A: Application> Default for RouterBuilder<A> {
 }
 
 impl<A: Application> RouterBuilder<A> {
-    /// Serves an operation below `base` (no trailing slash).
-    pub fn add(&mut self, base: &str, op: &'static Operation, run: Handler<A>) {
-        self.0.entry(format!("{base}{}", op.path)).or_default().push(Endpoint { op, run });
+    /// Serves an operation below each of its bases.
+    pub fn add(&mut self, op: &'static Operation, run: Handler<A>) {
+        for base in op.bases {
+            self.0.entry(format!("{base}{}", op.path)).or_default().push(Endpoint { op, base, run });
+        }
     }
 
     /// # Errors
@@ -102,6 +105,8 @@ pub struct Router<A: Application>(matchit::Router<Resource<A>>);
 /// The operation of a request.
 pub struct Found<'r, A: Application> {
     pub op: &'static Operation,
+    /// Which of the operation's bases the path begins with.
+    pub base: &'static str,
     /// Value of the `Allow` header of this path.
     pub allow: &'r str,
     /// Path parameters by name, percent-decoded.
@@ -128,7 +133,7 @@ impl<A: Application> Router<A> {
                 percent_encoding::percent_decode_str(raw).decode_utf8().map_err(|_| (Rejection::UnknownPath, None))?;
             params.push((name.to_owned(), value.into_owned()));
         }
-        Ok(Found { op: endpoint.op, allow: &resource.allow, params, run: endpoint.run })
+        Ok(Found { op: endpoint.op, base: endpoint.base, allow: &resource.allow, params, run: endpoint.run })
     }
 }
 

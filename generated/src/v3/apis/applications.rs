@@ -22,18 +22,25 @@ pub struct CoreApplicationsCheckAccessRetrievePath {
     pub slug: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreApplicationsCheckAccessRetrieveQuery {
     #[serde(rename = "for_user", default)]
     pub for_user: Option<String>,
 }
 
+impl std::fmt::Debug for CoreApplicationsCheckAccessRetrieveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreApplicationsCheckAccessRetrieveQuery").field("for_user", &self.for_user).finish()
+    }
+}
 /// `GET /core/applications/{slug}/check_access/`
 pub static CORE_APPLICATIONS_CHECK_ACCESS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_applications_check_access_retrieve",
+    document: "v3",
     resource: "applications",
     method: http::Method::GET,
     path: "/core/applications/{slug}/check_access/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -70,9 +77,11 @@ impl rt::IntoResponse for CoreApplicationsCreateResponse {
 /// `POST /core/applications/`
 pub static CORE_APPLICATIONS_CREATE: rt::Operation = rt::Operation {
     id: "core_applications_create",
+    document: "v3",
     resource: "applications",
     method: http::Method::POST,
     path: "/core/applications/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.add_application"]),
@@ -102,9 +111,11 @@ pub struct CoreApplicationsDestroyPath {
 /// `DELETE /core/applications/{slug}/`
 pub static CORE_APPLICATIONS_DESTROY: rt::Operation = rt::Operation {
     id: "core_applications_destroy",
+    document: "v3",
     resource: "applications",
     method: http::Method::DELETE,
     path: "/core/applications/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_application", "authentik_core.delete_application"]),
@@ -126,7 +137,7 @@ impl rt::IntoResponse for CoreApplicationsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreApplicationsListQuery {
     #[serde(rename = "for_user", default)]
     pub for_user: Option<String>,
@@ -156,12 +167,33 @@ pub struct CoreApplicationsListQuery {
     pub superuser_full_list: Option<bool>,
 }
 
+impl std::fmt::Debug for CoreApplicationsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreApplicationsListQuery")
+            .field("for_user", &self.for_user)
+            .field("group", &self.group)
+            .field("meta_description", &self.meta_description)
+            .field("meta_launch_url", &self.meta_launch_url)
+            .field("meta_publisher", &self.meta_publisher)
+            .field("name", &self.name)
+            .field("only_with_launch_url", &self.only_with_launch_url)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("slug", &self.slug)
+            .field("superuser_full_list", &self.superuser_full_list)
+            .finish()
+    }
+}
 /// `GET /core/applications/`
 pub static CORE_APPLICATIONS_LIST: rt::Operation = rt::Operation {
     id: "core_applications_list",
+    document: "v3",
     resource: "applications",
     method: http::Method::GET,
     path: "/core/applications/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -361,9 +393,11 @@ pub struct CoreApplicationsMetricsListPath {
 /// `GET /core/applications/{slug}/metrics/`
 pub static CORE_APPLICATIONS_METRICS_LIST: rt::Operation = rt::Operation {
     id: "core_applications_metrics_list",
+    document: "v3",
     resource: "applications",
     method: http::Method::GET,
     path: "/core/applications/{slug}/metrics/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_application", "authentik_events.view_event"]),
@@ -393,9 +427,11 @@ pub struct CoreApplicationsPartialUpdatePath {
 /// `PATCH /core/applications/{slug}/`
 pub static CORE_APPLICATIONS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "core_applications_partial_update",
+    document: "v3",
     resource: "applications",
     method: http::Method::PATCH,
     path: "/core/applications/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_application", "authentik_core.change_application"]),
@@ -425,9 +461,11 @@ pub struct CoreApplicationsRetrievePath {
 /// `GET /core/applications/{slug}/`
 pub static CORE_APPLICATIONS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_applications_retrieve",
+    document: "v3",
     resource: "applications",
     method: http::Method::GET,
     path: "/core/applications/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_application"]),
@@ -457,9 +495,11 @@ pub struct CoreApplicationsSetIconUrlCreatePath {
 /// `POST /core/applications/{slug}/set_icon_url/`
 pub static CORE_APPLICATIONS_SET_ICON_URL_CREATE: rt::Operation = rt::Operation {
     id: "core_applications_set_icon_url_create",
+    document: "v3",
     resource: "applications",
     method: http::Method::POST,
     path: "/core/applications/{slug}/set_icon_url/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -493,9 +533,11 @@ pub struct CoreApplicationsUpdatePath {
 /// `PUT /core/applications/{slug}/`
 pub static CORE_APPLICATIONS_UPDATE: rt::Operation = rt::Operation {
     id: "core_applications_update",
+    document: "v3",
     resource: "applications",
     method: http::Method::PUT,
     path: "/core/applications/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_application", "authentik_core.change_application"]),
@@ -525,9 +567,11 @@ pub struct CoreApplicationsUsedByListPath {
 /// `GET /core/applications/{slug}/used_by/`
 pub static CORE_APPLICATIONS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "core_applications_used_by_list",
+    document: "v3",
     resource: "applications",
     method: http::Method::GET,
     path: "/core/applications/{slug}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_application"]),
@@ -627,17 +671,17 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_APPLICATIONS_USED_BY_LIST,
 ];
 
-pub fn mount<A: Applications>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &CORE_APPLICATIONS_CHECK_ACCESS_RETRIEVE, run_core_applications_check_access_retrieve::<A>);
-    router.add(base, &CORE_APPLICATIONS_CREATE, run_core_applications_create::<A>);
-    router.add(base, &CORE_APPLICATIONS_DESTROY, run_core_applications_destroy::<A>);
-    router.add(base, &CORE_APPLICATIONS_LIST, run_core_applications_list::<A>);
-    router.add(base, &CORE_APPLICATIONS_METRICS_LIST, run_core_applications_metrics_list::<A>);
-    router.add(base, &CORE_APPLICATIONS_PARTIAL_UPDATE, run_core_applications_partial_update::<A>);
-    router.add(base, &CORE_APPLICATIONS_RETRIEVE, run_core_applications_retrieve::<A>);
-    router.add(base, &CORE_APPLICATIONS_SET_ICON_URL_CREATE, run_core_applications_set_icon_url_create::<A>);
-    router.add(base, &CORE_APPLICATIONS_UPDATE, run_core_applications_update::<A>);
-    router.add(base, &CORE_APPLICATIONS_USED_BY_LIST, run_core_applications_used_by_list::<A>);
+pub fn mount<A: Applications>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&CORE_APPLICATIONS_CHECK_ACCESS_RETRIEVE, run_core_applications_check_access_retrieve::<A>);
+    router.add(&CORE_APPLICATIONS_CREATE, run_core_applications_create::<A>);
+    router.add(&CORE_APPLICATIONS_DESTROY, run_core_applications_destroy::<A>);
+    router.add(&CORE_APPLICATIONS_LIST, run_core_applications_list::<A>);
+    router.add(&CORE_APPLICATIONS_METRICS_LIST, run_core_applications_metrics_list::<A>);
+    router.add(&CORE_APPLICATIONS_PARTIAL_UPDATE, run_core_applications_partial_update::<A>);
+    router.add(&CORE_APPLICATIONS_RETRIEVE, run_core_applications_retrieve::<A>);
+    router.add(&CORE_APPLICATIONS_SET_ICON_URL_CREATE, run_core_applications_set_icon_url_create::<A>);
+    router.add(&CORE_APPLICATIONS_UPDATE, run_core_applications_update::<A>);
+    router.add(&CORE_APPLICATIONS_USED_BY_LIST, run_core_applications_used_by_list::<A>);
 }
 fn run_core_applications_check_access_retrieve<A: Applications>(
     app: Arc<A>,

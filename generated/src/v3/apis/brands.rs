@@ -20,9 +20,11 @@ impl rt::IntoResponse for CoreBrandsCreateResponse {
 /// `POST /core/brands/`
 pub static CORE_BRANDS_CREATE: rt::Operation = rt::Operation {
     id: "core_brands_create",
+    document: "v3",
     resource: "brands",
     method: http::Method::POST,
     path: "/core/brands/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.add_brand"]),
@@ -47,9 +49,11 @@ impl rt::IntoResponse for CoreBrandsCurrentRetrieveResponse {
 /// `GET /core/brands/current/`
 pub static CORE_BRANDS_CURRENT_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_brands_current_retrieve",
+    document: "v3",
     resource: "brands",
     method: http::Method::GET,
     path: "/core/brands/current/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: true,
     access: rt::Access::Public,
@@ -79,9 +83,11 @@ pub struct CoreBrandsDestroyPath {
 /// `DELETE /core/brands/{brand_uuid}/`
 pub static CORE_BRANDS_DESTROY: rt::Operation = rt::Operation {
     id: "core_brands_destroy",
+    document: "v3",
     resource: "brands",
     method: http::Method::DELETE,
     path: "/core/brands/{brand_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.view_brand", "authentik_brands.delete_brand"]),
@@ -103,7 +109,7 @@ impl rt::IntoResponse for CoreBrandsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreBrandsListQuery {
     #[serde(rename = "brand_uuid", default)]
     pub brand_uuid: Option<uuid::Uuid>,
@@ -141,12 +147,37 @@ pub struct CoreBrandsListQuery {
     pub web_certificate: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for CoreBrandsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreBrandsListQuery")
+            .field("brand_uuid", &self.brand_uuid)
+            .field("branding_favicon", &self.branding_favicon)
+            .field("branding_logo", &self.branding_logo)
+            .field("branding_title", &self.branding_title)
+            .field("default", &self.default)
+            .field("domain", &self.domain)
+            .field("flow_authentication", &self.flow_authentication)
+            .field("flow_device_code", &self.flow_device_code)
+            .field("flow_invalidation", &self.flow_invalidation)
+            .field("flow_recovery", &self.flow_recovery)
+            .field("flow_unenrollment", &self.flow_unenrollment)
+            .field("flow_user_settings", &self.flow_user_settings)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("web_certificate", &self.web_certificate)
+            .finish()
+    }
+}
 /// `GET /core/brands/`
 pub static CORE_BRANDS_LIST: rt::Operation = rt::Operation {
     id: "core_brands_list",
+    document: "v3",
     resource: "brands",
     method: http::Method::GET,
     path: "/core/brands/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.view_brand"]),
@@ -398,9 +429,11 @@ pub struct CoreBrandsPartialUpdatePath {
 /// `PATCH /core/brands/{brand_uuid}/`
 pub static CORE_BRANDS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "core_brands_partial_update",
+    document: "v3",
     resource: "brands",
     method: http::Method::PATCH,
     path: "/core/brands/{brand_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.view_brand", "authentik_brands.change_brand"]),
@@ -430,9 +463,11 @@ pub struct CoreBrandsRetrievePath {
 /// `GET /core/brands/{brand_uuid}/`
 pub static CORE_BRANDS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_brands_retrieve",
+    document: "v3",
     resource: "brands",
     method: http::Method::GET,
     path: "/core/brands/{brand_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.view_brand"]),
@@ -462,9 +497,11 @@ pub struct CoreBrandsUpdatePath {
 /// `PUT /core/brands/{brand_uuid}/`
 pub static CORE_BRANDS_UPDATE: rt::Operation = rt::Operation {
     id: "core_brands_update",
+    document: "v3",
     resource: "brands",
     method: http::Method::PUT,
     path: "/core/brands/{brand_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.view_brand", "authentik_brands.change_brand"]),
@@ -494,9 +531,11 @@ pub struct CoreBrandsUsedByListPath {
 /// `GET /core/brands/{brand_uuid}/used_by/`
 pub static CORE_BRANDS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "core_brands_used_by_list",
+    document: "v3",
     resource: "brands",
     method: http::Method::GET,
     path: "/core/brands/{brand_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_brands.view_brand"]),
@@ -577,15 +616,15 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_BRANDS_USED_BY_LIST,
 ];
 
-pub fn mount<A: Brands>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &CORE_BRANDS_CREATE, run_core_brands_create::<A>);
-    router.add(base, &CORE_BRANDS_CURRENT_RETRIEVE, run_core_brands_current_retrieve::<A>);
-    router.add(base, &CORE_BRANDS_DESTROY, run_core_brands_destroy::<A>);
-    router.add(base, &CORE_BRANDS_LIST, run_core_brands_list::<A>);
-    router.add(base, &CORE_BRANDS_PARTIAL_UPDATE, run_core_brands_partial_update::<A>);
-    router.add(base, &CORE_BRANDS_RETRIEVE, run_core_brands_retrieve::<A>);
-    router.add(base, &CORE_BRANDS_UPDATE, run_core_brands_update::<A>);
-    router.add(base, &CORE_BRANDS_USED_BY_LIST, run_core_brands_used_by_list::<A>);
+pub fn mount<A: Brands>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&CORE_BRANDS_CREATE, run_core_brands_create::<A>);
+    router.add(&CORE_BRANDS_CURRENT_RETRIEVE, run_core_brands_current_retrieve::<A>);
+    router.add(&CORE_BRANDS_DESTROY, run_core_brands_destroy::<A>);
+    router.add(&CORE_BRANDS_LIST, run_core_brands_list::<A>);
+    router.add(&CORE_BRANDS_PARTIAL_UPDATE, run_core_brands_partial_update::<A>);
+    router.add(&CORE_BRANDS_RETRIEVE, run_core_brands_retrieve::<A>);
+    router.add(&CORE_BRANDS_UPDATE, run_core_brands_update::<A>);
+    router.add(&CORE_BRANDS_USED_BY_LIST, run_core_brands_used_by_list::<A>);
 }
 fn run_core_brands_create<A: Brands>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for EventsEventsActionsListResponse {
 /// `GET /events/events/actions/`
 pub static EVENTS_EVENTS_ACTIONS_LIST: rt::Operation = rt::Operation {
     id: "events_events_actions_list",
+    document: "v3",
     resource: "events",
     method: http::Method::GET,
     path: "/events/events/actions/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -47,9 +49,11 @@ impl rt::IntoResponse for EventsEventsCreateResponse {
 /// `POST /events/events/`
 pub static EVENTS_EVENTS_CREATE: rt::Operation = rt::Operation {
     id: "events_events_create",
+    document: "v3",
     resource: "events",
     method: http::Method::POST,
     path: "/events/events/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.add_event"]),
@@ -79,9 +83,11 @@ pub struct EventsEventsDestroyPath {
 /// `DELETE /events/events/{event_uuid}/`
 pub static EVENTS_EVENTS_DESTROY: rt::Operation = rt::Operation {
     id: "events_events_destroy",
+    document: "v3",
     resource: "events",
     method: http::Method::DELETE,
     path: "/events/events/{event_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.view_event", "authentik_events.delete_event"]),
@@ -103,7 +109,7 @@ impl rt::IntoResponse for EventsEventsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct EventsEventsListQuery {
     #[serde(rename = "action", default)]
     pub action: Option<String>,
@@ -131,12 +137,32 @@ pub struct EventsEventsListQuery {
     pub username: Option<String>,
 }
 
+impl std::fmt::Debug for EventsEventsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventsEventsListQuery")
+            .field("action", &self.action)
+            .field("brand_name", &self.brand_name)
+            .field("client_ip", &self.client_ip)
+            .field("context_authorized_app", &self.context_authorized_app)
+            .field("context_model_app", &self.context_model_app)
+            .field("context_model_name", &self.context_model_name)
+            .field("context_model_pk", &self.context_model_pk)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("username", &self.username)
+            .finish()
+    }
+}
 /// `GET /events/events/`
 pub static EVENTS_EVENTS_LIST: rt::Operation = rt::Operation {
     id: "events_events_list",
+    document: "v3",
     resource: "events",
     method: http::Method::GET,
     path: "/events/events/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.view_event"]),
@@ -323,9 +349,11 @@ pub struct EventsEventsPartialUpdatePath {
 /// `PATCH /events/events/{event_uuid}/`
 pub static EVENTS_EVENTS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "events_events_partial_update",
+    document: "v3",
     resource: "events",
     method: http::Method::PATCH,
     path: "/events/events/{event_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.view_event", "authentik_events.change_event"]),
@@ -347,7 +375,7 @@ impl rt::IntoResponse for EventsEventsPerMonthListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct EventsEventsPerMonthListQuery {
     #[serde(rename = "action", default)]
     pub action: Option<String>,
@@ -355,12 +383,22 @@ pub struct EventsEventsPerMonthListQuery {
     pub query: Option<String>,
 }
 
+impl std::fmt::Debug for EventsEventsPerMonthListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventsEventsPerMonthListQuery")
+            .field("action", &self.action)
+            .field("query", &self.query)
+            .finish()
+    }
+}
 /// `GET /events/events/per_month/`
 pub static EVENTS_EVENTS_PER_MONTH_LIST: rt::Operation = rt::Operation {
     id: "events_events_per_month_list",
+    document: "v3",
     resource: "events",
     method: http::Method::GET,
     path: "/events/events/per_month/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -417,9 +455,11 @@ pub struct EventsEventsRetrievePath {
 /// `GET /events/events/{event_uuid}/`
 pub static EVENTS_EVENTS_RETRIEVE: rt::Operation = rt::Operation {
     id: "events_events_retrieve",
+    document: "v3",
     resource: "events",
     method: http::Method::GET,
     path: "/events/events/{event_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.view_event"]),
@@ -441,7 +481,7 @@ impl rt::IntoResponse for EventsEventsTopPerUserListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct EventsEventsTopPerUserListQuery {
     #[serde(rename = "action", default)]
     pub action: Option<String>,
@@ -449,12 +489,22 @@ pub struct EventsEventsTopPerUserListQuery {
     pub top_n: Option<i32>,
 }
 
+impl std::fmt::Debug for EventsEventsTopPerUserListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventsEventsTopPerUserListQuery")
+            .field("action", &self.action)
+            .field("top_n", &self.top_n)
+            .finish()
+    }
+}
 /// `GET /events/events/top_per_user/`
 pub static EVENTS_EVENTS_TOP_PER_USER_LIST: rt::Operation = rt::Operation {
     id: "events_events_top_per_user_list",
+    document: "v3",
     resource: "events",
     method: http::Method::GET,
     path: "/events/events/top_per_user/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -511,9 +561,11 @@ pub struct EventsEventsUpdatePath {
 /// `PUT /events/events/{event_uuid}/`
 pub static EVENTS_EVENTS_UPDATE: rt::Operation = rt::Operation {
     id: "events_events_update",
+    document: "v3",
     resource: "events",
     method: http::Method::PUT,
     path: "/events/events/{event_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.view_event", "authentik_events.change_event"]),
@@ -535,7 +587,7 @@ impl rt::IntoResponse for EventsEventsVolumeListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct EventsEventsVolumeListQuery {
     #[serde(rename = "action", default)]
     pub action: Option<String>,
@@ -559,12 +611,30 @@ pub struct EventsEventsVolumeListQuery {
     pub username: Option<String>,
 }
 
+impl std::fmt::Debug for EventsEventsVolumeListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventsEventsVolumeListQuery")
+            .field("action", &self.action)
+            .field("brand_name", &self.brand_name)
+            .field("client_ip", &self.client_ip)
+            .field("context_authorized_app", &self.context_authorized_app)
+            .field("context_model_app", &self.context_model_app)
+            .field("context_model_name", &self.context_model_name)
+            .field("context_model_pk", &self.context_model_pk)
+            .field("ordering", &self.ordering)
+            .field("search", &self.search)
+            .field("username", &self.username)
+            .finish()
+    }
+}
 /// `GET /events/events/volume/`
 pub static EVENTS_EVENTS_VOLUME_LIST: rt::Operation = rt::Operation {
     id: "events_events_volume_list",
+    document: "v3",
     resource: "events",
     method: http::Method::GET,
     path: "/events/events/volume/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_events.view_event"]),
@@ -792,17 +862,17 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &EVENTS_EVENTS_VOLUME_LIST,
 ];
 
-pub fn mount<A: Events>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &EVENTS_EVENTS_ACTIONS_LIST, run_events_events_actions_list::<A>);
-    router.add(base, &EVENTS_EVENTS_CREATE, run_events_events_create::<A>);
-    router.add(base, &EVENTS_EVENTS_DESTROY, run_events_events_destroy::<A>);
-    router.add(base, &EVENTS_EVENTS_LIST, run_events_events_list::<A>);
-    router.add(base, &EVENTS_EVENTS_PARTIAL_UPDATE, run_events_events_partial_update::<A>);
-    router.add(base, &EVENTS_EVENTS_PER_MONTH_LIST, run_events_events_per_month_list::<A>);
-    router.add(base, &EVENTS_EVENTS_RETRIEVE, run_events_events_retrieve::<A>);
-    router.add(base, &EVENTS_EVENTS_TOP_PER_USER_LIST, run_events_events_top_per_user_list::<A>);
-    router.add(base, &EVENTS_EVENTS_UPDATE, run_events_events_update::<A>);
-    router.add(base, &EVENTS_EVENTS_VOLUME_LIST, run_events_events_volume_list::<A>);
+pub fn mount<A: Events>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&EVENTS_EVENTS_ACTIONS_LIST, run_events_events_actions_list::<A>);
+    router.add(&EVENTS_EVENTS_CREATE, run_events_events_create::<A>);
+    router.add(&EVENTS_EVENTS_DESTROY, run_events_events_destroy::<A>);
+    router.add(&EVENTS_EVENTS_LIST, run_events_events_list::<A>);
+    router.add(&EVENTS_EVENTS_PARTIAL_UPDATE, run_events_events_partial_update::<A>);
+    router.add(&EVENTS_EVENTS_PER_MONTH_LIST, run_events_events_per_month_list::<A>);
+    router.add(&EVENTS_EVENTS_RETRIEVE, run_events_events_retrieve::<A>);
+    router.add(&EVENTS_EVENTS_TOP_PER_USER_LIST, run_events_events_top_per_user_list::<A>);
+    router.add(&EVENTS_EVENTS_UPDATE, run_events_events_update::<A>);
+    router.add(&EVENTS_EVENTS_VOLUME_LIST, run_events_events_volume_list::<A>);
 }
 fn run_events_events_actions_list<A: Events>(
     app: Arc<A>,

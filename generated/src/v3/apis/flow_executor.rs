@@ -24,18 +24,25 @@ pub struct FlowsExecutorGetPath {
     pub flow_slug: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct FlowsExecutorGetQuery {
     #[serde(rename = "query", default)]
     pub query: Option<String>,
 }
 
+impl std::fmt::Debug for FlowsExecutorGetQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowsExecutorGetQuery").field("query", &self.query).finish()
+    }
+}
 /// `GET /flows/executor/{flow_slug}/`
 pub static FLOWS_EXECUTOR_GET: rt::Operation = rt::Operation {
     id: "flows_executor_get",
+    document: "v3",
     resource: "flow_executor",
     method: http::Method::GET,
     path: "/flows/executor/{flow_slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: true,
     access: rt::Access::Public,
@@ -76,18 +83,25 @@ pub struct FlowsExecutorSolvePath {
     pub flow_slug: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct FlowsExecutorSolveQuery {
     #[serde(rename = "query", default)]
     pub query: Option<String>,
 }
 
+impl std::fmt::Debug for FlowsExecutorSolveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowsExecutorSolveQuery").field("query", &self.query).finish()
+    }
+}
 /// `POST /flows/executor/{flow_slug}/`
 pub static FLOWS_EXECUTOR_SOLVE: rt::Operation = rt::Operation {
     id: "flows_executor_solve",
+    document: "v3",
     resource: "flow_executor",
     method: http::Method::POST,
     path: "/flows/executor/{flow_slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: true,
     access: rt::Access::Public,
@@ -129,9 +143,11 @@ pub struct FlowsInspectorGetPath {
 /// `GET /flows/inspector/{flow_slug}/`
 pub static FLOWS_INSPECTOR_GET: rt::Operation = rt::Operation {
     id: "flows_inspector_get",
+    document: "v3",
     resource: "flow_executor",
     method: http::Method::GET,
     path: "/flows/inspector/{flow_slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -170,10 +186,10 @@ pub trait FlowExecutor: rt::Application {
 /// Every operation of this resource.
 pub static OPERATIONS: &[&rt::Operation] = &[&FLOWS_EXECUTOR_GET, &FLOWS_EXECUTOR_SOLVE, &FLOWS_INSPECTOR_GET];
 
-pub fn mount<A: FlowExecutor>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &FLOWS_EXECUTOR_GET, run_flows_executor_get::<A>);
-    router.add(base, &FLOWS_EXECUTOR_SOLVE, run_flows_executor_solve::<A>);
-    router.add(base, &FLOWS_INSPECTOR_GET, run_flows_inspector_get::<A>);
+pub fn mount<A: FlowExecutor>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&FLOWS_EXECUTOR_GET, run_flows_executor_get::<A>);
+    router.add(&FLOWS_EXECUTOR_SOLVE, run_flows_executor_solve::<A>);
+    router.add(&FLOWS_INSPECTOR_GET, run_flows_inspector_get::<A>);
 }
 fn run_flows_executor_get<A: FlowExecutor>(
     app: Arc<A>,

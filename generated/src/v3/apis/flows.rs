@@ -20,9 +20,11 @@ impl rt::IntoResponse for FlowsInstancesCacheClearCreateResponse {
 /// `POST /flows/instances/cache_clear/`
 pub static FLOWS_INSTANCES_CACHE_CLEAR_CREATE: rt::Operation = rt::Operation {
     id: "flows_instances_cache_clear_create",
+    document: "v3",
     resource: "flows",
     method: http::Method::POST,
     path: "/flows/instances/cache_clear/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.clear_flow_cache", "authentik_flows.add_flow"]),
@@ -47,9 +49,11 @@ impl rt::IntoResponse for FlowsInstancesCacheInfoRetrieveResponse {
 /// `GET /flows/instances/cache_info/`
 pub static FLOWS_INSTANCES_CACHE_INFO_RETRIEVE: rt::Operation = rt::Operation {
     id: "flows_instances_cache_info_retrieve",
+    document: "v3",
     resource: "flows",
     method: http::Method::GET,
     path: "/flows/instances/cache_info/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow_cache"]),
@@ -74,9 +78,11 @@ impl rt::IntoResponse for FlowsInstancesCreateResponse {
 /// `POST /flows/instances/`
 pub static FLOWS_INSTANCES_CREATE: rt::Operation = rt::Operation {
     id: "flows_instances_create",
+    document: "v3",
     resource: "flows",
     method: http::Method::POST,
     path: "/flows/instances/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.add_flow"]),
@@ -106,9 +112,11 @@ pub struct FlowsInstancesDestroyPath {
 /// `DELETE /flows/instances/{slug}/`
 pub static FLOWS_INSTANCES_DESTROY: rt::Operation = rt::Operation {
     id: "flows_instances_destroy",
+    document: "v3",
     resource: "flows",
     method: http::Method::DELETE,
     path: "/flows/instances/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow", "authentik_flows.delete_flow"]),
@@ -138,9 +146,11 @@ pub struct FlowsInstancesExecuteRetrievePath {
 /// `GET /flows/instances/{slug}/execute/`
 pub static FLOWS_INSTANCES_EXECUTE_RETRIEVE: rt::Operation = rt::Operation {
     id: "flows_instances_execute_retrieve",
+    document: "v3",
     resource: "flows",
     method: http::Method::GET,
     path: "/flows/instances/{slug}/execute/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow"]),
@@ -170,9 +180,11 @@ pub struct FlowsInstancesExportRetrievePath {
 /// `GET /flows/instances/{slug}/export/`
 pub static FLOWS_INSTANCES_EXPORT_RETRIEVE: rt::Operation = rt::Operation {
     id: "flows_instances_export_retrieve",
+    document: "v3",
     resource: "flows",
     method: http::Method::GET,
     path: "/flows/instances/{slug}/export/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -202,7 +214,7 @@ impl rt::IntoResponse for FlowsInstancesListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct FlowsInstancesListQuery {
     #[serde(rename = "denied_action", default)]
     pub denied_action: Option<models::FlowsInstancesListDeniedActionParameter>,
@@ -224,12 +236,29 @@ pub struct FlowsInstancesListQuery {
     pub slug: Option<String>,
 }
 
+impl std::fmt::Debug for FlowsInstancesListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowsInstancesListQuery")
+            .field("denied_action", &self.denied_action)
+            .field("designation", &self.designation)
+            .field("flow_uuid", &self.flow_uuid)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("slug", &self.slug)
+            .finish()
+    }
+}
 /// `GET /flows/instances/`
 pub static FLOWS_INSTANCES_LIST: rt::Operation = rt::Operation {
     id: "flows_instances_list",
+    document: "v3",
     resource: "flows",
     method: http::Method::GET,
     path: "/flows/instances/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow"]),
@@ -385,9 +414,11 @@ pub struct FlowsInstancesPartialUpdatePath {
 /// `PATCH /flows/instances/{slug}/`
 pub static FLOWS_INSTANCES_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "flows_instances_partial_update",
+    document: "v3",
     resource: "flows",
     method: http::Method::PATCH,
     path: "/flows/instances/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow", "authentik_flows.change_flow"]),
@@ -417,9 +448,11 @@ pub struct FlowsInstancesRetrievePath {
 /// `GET /flows/instances/{slug}/`
 pub static FLOWS_INSTANCES_RETRIEVE: rt::Operation = rt::Operation {
     id: "flows_instances_retrieve",
+    document: "v3",
     resource: "flows",
     method: http::Method::GET,
     path: "/flows/instances/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow"]),
@@ -449,9 +482,11 @@ pub struct FlowsInstancesSetBackgroundUrlCreatePath {
 /// `POST /flows/instances/{slug}/set_background_url/`
 pub static FLOWS_INSTANCES_SET_BACKGROUND_URL_CREATE: rt::Operation = rt::Operation {
     id: "flows_instances_set_background_url_create",
+    document: "v3",
     resource: "flows",
     method: http::Method::POST,
     path: "/flows/instances/{slug}/set_background_url/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -485,9 +520,11 @@ pub struct FlowsInstancesUpdatePath {
 /// `PUT /flows/instances/{slug}/`
 pub static FLOWS_INSTANCES_UPDATE: rt::Operation = rt::Operation {
     id: "flows_instances_update",
+    document: "v3",
     resource: "flows",
     method: http::Method::PUT,
     path: "/flows/instances/{slug}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow", "authentik_flows.change_flow"]),
@@ -517,9 +554,11 @@ pub struct FlowsInstancesUsedByListPath {
 /// `GET /flows/instances/{slug}/used_by/`
 pub static FLOWS_INSTANCES_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "flows_instances_used_by_list",
+    document: "v3",
     resource: "flows",
     method: http::Method::GET,
     path: "/flows/instances/{slug}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flow"]),
@@ -632,19 +671,19 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &FLOWS_INSTANCES_USED_BY_LIST,
 ];
 
-pub fn mount<A: Flows>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &FLOWS_INSTANCES_CACHE_CLEAR_CREATE, run_flows_instances_cache_clear_create::<A>);
-    router.add(base, &FLOWS_INSTANCES_CACHE_INFO_RETRIEVE, run_flows_instances_cache_info_retrieve::<A>);
-    router.add(base, &FLOWS_INSTANCES_CREATE, run_flows_instances_create::<A>);
-    router.add(base, &FLOWS_INSTANCES_DESTROY, run_flows_instances_destroy::<A>);
-    router.add(base, &FLOWS_INSTANCES_EXECUTE_RETRIEVE, run_flows_instances_execute_retrieve::<A>);
-    router.add(base, &FLOWS_INSTANCES_EXPORT_RETRIEVE, run_flows_instances_export_retrieve::<A>);
-    router.add(base, &FLOWS_INSTANCES_LIST, run_flows_instances_list::<A>);
-    router.add(base, &FLOWS_INSTANCES_PARTIAL_UPDATE, run_flows_instances_partial_update::<A>);
-    router.add(base, &FLOWS_INSTANCES_RETRIEVE, run_flows_instances_retrieve::<A>);
-    router.add(base, &FLOWS_INSTANCES_SET_BACKGROUND_URL_CREATE, run_flows_instances_set_background_url_create::<A>);
-    router.add(base, &FLOWS_INSTANCES_UPDATE, run_flows_instances_update::<A>);
-    router.add(base, &FLOWS_INSTANCES_USED_BY_LIST, run_flows_instances_used_by_list::<A>);
+pub fn mount<A: Flows>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&FLOWS_INSTANCES_CACHE_CLEAR_CREATE, run_flows_instances_cache_clear_create::<A>);
+    router.add(&FLOWS_INSTANCES_CACHE_INFO_RETRIEVE, run_flows_instances_cache_info_retrieve::<A>);
+    router.add(&FLOWS_INSTANCES_CREATE, run_flows_instances_create::<A>);
+    router.add(&FLOWS_INSTANCES_DESTROY, run_flows_instances_destroy::<A>);
+    router.add(&FLOWS_INSTANCES_EXECUTE_RETRIEVE, run_flows_instances_execute_retrieve::<A>);
+    router.add(&FLOWS_INSTANCES_EXPORT_RETRIEVE, run_flows_instances_export_retrieve::<A>);
+    router.add(&FLOWS_INSTANCES_LIST, run_flows_instances_list::<A>);
+    router.add(&FLOWS_INSTANCES_PARTIAL_UPDATE, run_flows_instances_partial_update::<A>);
+    router.add(&FLOWS_INSTANCES_RETRIEVE, run_flows_instances_retrieve::<A>);
+    router.add(&FLOWS_INSTANCES_SET_BACKGROUND_URL_CREATE, run_flows_instances_set_background_url_create::<A>);
+    router.add(&FLOWS_INSTANCES_UPDATE, run_flows_instances_update::<A>);
+    router.add(&FLOWS_INSTANCES_USED_BY_LIST, run_flows_instances_used_by_list::<A>);
 }
 fn run_flows_instances_cache_clear_create<A: Flows>(
     app: Arc<A>,

@@ -25,9 +25,11 @@ pub struct CoreGroupsAddUserCreatePath {
 /// `POST /core/groups/{group_uuid}/add_user/`
 pub static CORE_GROUPS_ADD_USER_CREATE: rt::Operation = rt::Operation {
     id: "core_groups_add_user_create",
+    document: "v3",
     resource: "groups",
     method: http::Method::POST,
     path: "/core/groups/{group_uuid}/add_user/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group", "authentik_core.add_user_to_group"]),
@@ -52,9 +54,11 @@ impl rt::IntoResponse for CoreGroupsCreateResponse {
 /// `POST /core/groups/`
 pub static CORE_GROUPS_CREATE: rt::Operation = rt::Operation {
     id: "core_groups_create",
+    document: "v3",
     resource: "groups",
     method: http::Method::POST,
     path: "/core/groups/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.add_group"]),
@@ -84,9 +88,11 @@ pub struct CoreGroupsDestroyPath {
 /// `DELETE /core/groups/{group_uuid}/`
 pub static CORE_GROUPS_DESTROY: rt::Operation = rt::Operation {
     id: "core_groups_destroy",
+    document: "v3",
     resource: "groups",
     method: http::Method::DELETE,
     path: "/core/groups/{group_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group", "authentik_core.delete_group"]),
@@ -108,7 +114,7 @@ impl rt::IntoResponse for CoreGroupsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreGroupsListQuery {
     #[serde(rename = "attributes", default)]
     pub attributes: Option<String>,
@@ -132,12 +138,30 @@ pub struct CoreGroupsListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for CoreGroupsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreGroupsListQuery")
+            .field("attributes", &self.attributes)
+            .field("include_users", &self.include_users)
+            .field("is_superuser", &self.is_superuser)
+            .field("members_by_pk", &self.members_by_pk)
+            .field("members_by_username", &self.members_by_username)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /core/groups/`
 pub static CORE_GROUPS_LIST: rt::Operation = rt::Operation {
     id: "core_groups_list",
+    document: "v3",
     resource: "groups",
     method: http::Method::GET,
     path: "/core/groups/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group"]),
@@ -298,9 +322,11 @@ pub struct CoreGroupsPartialUpdatePath {
 /// `PATCH /core/groups/{group_uuid}/`
 pub static CORE_GROUPS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "core_groups_partial_update",
+    document: "v3",
     resource: "groups",
     method: http::Method::PATCH,
     path: "/core/groups/{group_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group", "authentik_core.change_group"]),
@@ -330,9 +356,11 @@ pub struct CoreGroupsRemoveUserCreatePath {
 /// `POST /core/groups/{group_uuid}/remove_user/`
 pub static CORE_GROUPS_REMOVE_USER_CREATE: rt::Operation = rt::Operation {
     id: "core_groups_remove_user_create",
+    document: "v3",
     resource: "groups",
     method: http::Method::POST,
     path: "/core/groups/{group_uuid}/remove_user/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group", "authentik_core.remove_user_from_group"]),
@@ -359,18 +387,25 @@ pub struct CoreGroupsRetrievePath {
     pub group_uuid: uuid::Uuid,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreGroupsRetrieveQuery {
     #[serde(rename = "include_users", default)]
     pub include_users: Option<bool>,
 }
 
+impl std::fmt::Debug for CoreGroupsRetrieveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreGroupsRetrieveQuery").field("include_users", &self.include_users).finish()
+    }
+}
 /// `GET /core/groups/{group_uuid}/`
 pub static CORE_GROUPS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_groups_retrieve",
+    document: "v3",
     resource: "groups",
     method: http::Method::GET,
     path: "/core/groups/{group_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group"]),
@@ -412,9 +447,11 @@ pub struct CoreGroupsUpdatePath {
 /// `PUT /core/groups/{group_uuid}/`
 pub static CORE_GROUPS_UPDATE: rt::Operation = rt::Operation {
     id: "core_groups_update",
+    document: "v3",
     resource: "groups",
     method: http::Method::PUT,
     path: "/core/groups/{group_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group", "authentik_core.change_group"]),
@@ -444,9 +481,11 @@ pub struct CoreGroupsUsedByListPath {
 /// `GET /core/groups/{group_uuid}/used_by/`
 pub static CORE_GROUPS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "core_groups_used_by_list",
+    document: "v3",
     resource: "groups",
     method: http::Method::GET,
     path: "/core/groups/{group_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_group"]),
@@ -539,16 +578,16 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_GROUPS_USED_BY_LIST,
 ];
 
-pub fn mount<A: Groups>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &CORE_GROUPS_ADD_USER_CREATE, run_core_groups_add_user_create::<A>);
-    router.add(base, &CORE_GROUPS_CREATE, run_core_groups_create::<A>);
-    router.add(base, &CORE_GROUPS_DESTROY, run_core_groups_destroy::<A>);
-    router.add(base, &CORE_GROUPS_LIST, run_core_groups_list::<A>);
-    router.add(base, &CORE_GROUPS_PARTIAL_UPDATE, run_core_groups_partial_update::<A>);
-    router.add(base, &CORE_GROUPS_REMOVE_USER_CREATE, run_core_groups_remove_user_create::<A>);
-    router.add(base, &CORE_GROUPS_RETRIEVE, run_core_groups_retrieve::<A>);
-    router.add(base, &CORE_GROUPS_UPDATE, run_core_groups_update::<A>);
-    router.add(base, &CORE_GROUPS_USED_BY_LIST, run_core_groups_used_by_list::<A>);
+pub fn mount<A: Groups>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&CORE_GROUPS_ADD_USER_CREATE, run_core_groups_add_user_create::<A>);
+    router.add(&CORE_GROUPS_CREATE, run_core_groups_create::<A>);
+    router.add(&CORE_GROUPS_DESTROY, run_core_groups_destroy::<A>);
+    router.add(&CORE_GROUPS_LIST, run_core_groups_list::<A>);
+    router.add(&CORE_GROUPS_PARTIAL_UPDATE, run_core_groups_partial_update::<A>);
+    router.add(&CORE_GROUPS_REMOVE_USER_CREATE, run_core_groups_remove_user_create::<A>);
+    router.add(&CORE_GROUPS_RETRIEVE, run_core_groups_retrieve::<A>);
+    router.add(&CORE_GROUPS_UPDATE, run_core_groups_update::<A>);
+    router.add(&CORE_GROUPS_USED_BY_LIST, run_core_groups_used_by_list::<A>);
 }
 fn run_core_groups_add_user_create<A: Groups>(
     app: Arc<A>,

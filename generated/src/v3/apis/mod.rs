@@ -36,9 +36,6 @@ pub mod tokens;
 pub mod users;
 use tessera_api_runtime as rt;
 
-/// Where the document is mounted (`servers[0].url`).
-pub const BASE: &str = "/api/v3";
-
 /// Every handler trait of the document.
 pub trait AllApis:
     applications::Applications
@@ -154,40 +151,40 @@ pub static OPERATIONS: &[&[&rt::Operation]] = &[
     users::OPERATIONS,
 ];
 
-/// Adds every operation to a routing table, below `base`.
-pub fn mount<A: AllApis>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    applications::mount(router, base);
-    brands::mount(router, base);
-    events::mount(router, base);
-    flow_executor::mount(router, base);
-    flows::mount(router, base);
-    groups::mount(router, base);
-    permissions::mount(router, base);
-    policies::mount(router, base);
-    policies_dummy::mount(router, base);
-    policies_event_matcher::mount(router, base);
-    policies_expiry::mount(router, base);
-    policies_expression::mount(router, base);
-    policies_password::mount(router, base);
-    policies_reputation::mount(router, base);
-    policy_bindings::mount(router, base);
-    prompts::mount(router, base);
-    reputation_scores::mount(router, base);
-    roles::mount(router, base);
-    sessions::mount(router, base);
-    stage_bindings::mount(router, base);
-    stages::mount(router, base);
-    stages_consent::mount(router, base);
-    stages_deny::mount(router, base);
-    stages_dummy::mount(router, base);
-    stages_email::mount(router, base);
-    stages_identification::mount(router, base);
-    stages_password::mount(router, base);
-    stages_prompt::mount(router, base);
-    stages_user_login::mount(router, base);
-    stages_user_logout::mount(router, base);
-    stages_user_write::mount(router, base);
-    system::mount(router, base);
-    tokens::mount(router, base);
-    users::mount(router, base);
+/// Adds every operation to a routing table, below each of the document's bases.
+pub fn mount<A: AllApis>(router: &mut rt::RouterBuilder<A>) {
+    applications::mount(router);
+    brands::mount(router);
+    events::mount(router);
+    flow_executor::mount(router);
+    flows::mount(router);
+    groups::mount(router);
+    permissions::mount(router);
+    policies::mount(router);
+    policies_dummy::mount(router);
+    policies_event_matcher::mount(router);
+    policies_expiry::mount(router);
+    policies_expression::mount(router);
+    policies_password::mount(router);
+    policies_reputation::mount(router);
+    policy_bindings::mount(router);
+    prompts::mount(router);
+    reputation_scores::mount(router);
+    roles::mount(router);
+    sessions::mount(router);
+    stage_bindings::mount(router);
+    stages::mount(router);
+    stages_consent::mount(router);
+    stages_deny::mount(router);
+    stages_dummy::mount(router);
+    stages_email::mount(router);
+    stages_identification::mount(router);
+    stages_password::mount(router);
+    stages_prompt::mount(router);
+    stages_user_login::mount(router);
+    stages_user_logout::mount(router);
+    stages_user_write::mount(router);
+    system::mount(router);
+    tokens::mount(router);
+    users::mount(router);
 }

@@ -25,9 +25,11 @@ pub struct RbacPermissionsAssignedByRolesAssignPath {
 /// `POST /rbac/permissions/assigned_by_roles/{uuid}/assign/`
 pub static RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_ASSIGN: rt::Operation = rt::Operation {
     id: "rbac_permissions_assigned_by_roles_assign",
+    document: "v3",
     resource: "permissions",
     method: http::Method::POST,
     path: "/rbac/permissions/assigned_by_roles/{uuid}/assign/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -53,7 +55,7 @@ impl rt::IntoResponse for RbacPermissionsAssignedByRolesListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct RbacPermissionsAssignedByRolesListQuery {
     #[serde(rename = "model", default)]
     pub model: Option<models::AssignedModel>,
@@ -69,12 +71,26 @@ pub struct RbacPermissionsAssignedByRolesListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for RbacPermissionsAssignedByRolesListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RbacPermissionsAssignedByRolesListQuery")
+            .field("model", &self.model)
+            .field("object_pk", &self.object_pk)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /rbac/permissions/assigned_by_roles/`
 pub static RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_LIST: rt::Operation = rt::Operation {
     id: "rbac_permissions_assigned_by_roles_list",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/assigned_by_roles/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role"]),
@@ -273,9 +289,11 @@ pub struct RbacPermissionsAssignedByRolesUnassignPartialUpdatePath {
 /// `PATCH /rbac/permissions/assigned_by_roles/{uuid}/unassign/`
 pub static RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_UNASSIGN_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_permissions_assigned_by_roles_unassign_partial_update",
+    document: "v3",
     resource: "permissions",
     method: http::Method::PATCH,
     path: "/rbac/permissions/assigned_by_roles/{uuid}/unassign/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -309,9 +327,11 @@ pub struct RbacPermissionsAssignedByUsersAssignPath {
 /// `POST /rbac/permissions/assigned_by_users/{id}/assign/`
 pub static RBAC_PERMISSIONS_ASSIGNED_BY_USERS_ASSIGN: rt::Operation = rt::Operation {
     id: "rbac_permissions_assigned_by_users_assign",
+    document: "v3",
     resource: "permissions",
     method: http::Method::POST,
     path: "/rbac/permissions/assigned_by_users/{id}/assign/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -337,7 +357,7 @@ impl rt::IntoResponse for RbacPermissionsAssignedByUsersListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct RbacPermissionsAssignedByUsersListQuery {
     #[serde(rename = "model", default)]
     pub model: Option<models::AssignedModel>,
@@ -353,12 +373,26 @@ pub struct RbacPermissionsAssignedByUsersListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for RbacPermissionsAssignedByUsersListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RbacPermissionsAssignedByUsersListQuery")
+            .field("model", &self.model)
+            .field("object_pk", &self.object_pk)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /rbac/permissions/assigned_by_users/`
 pub static RBAC_PERMISSIONS_ASSIGNED_BY_USERS_LIST: rt::Operation = rt::Operation {
     id: "rbac_permissions_assigned_by_users_list",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/assigned_by_users/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user"]),
@@ -557,9 +591,11 @@ pub struct RbacPermissionsAssignedByUsersUnassignPartialUpdatePath {
 /// `PATCH /rbac/permissions/assigned_by_users/{id}/unassign/`
 pub static RBAC_PERMISSIONS_ASSIGNED_BY_USERS_UNASSIGN_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_permissions_assigned_by_users_unassign_partial_update",
+    document: "v3",
     resource: "permissions",
     method: http::Method::PATCH,
     path: "/rbac/permissions/assigned_by_users/{id}/unassign/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -585,7 +621,7 @@ impl rt::IntoResponse for RbacPermissionsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct RbacPermissionsListQuery {
     #[serde(rename = "codename", default)]
     pub codename: Option<String>,
@@ -607,12 +643,29 @@ pub struct RbacPermissionsListQuery {
     pub user: Option<i32>,
 }
 
+impl std::fmt::Debug for RbacPermissionsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RbacPermissionsListQuery")
+            .field("codename", &self.codename)
+            .field("content_type__app_label", &self.content_type__app_label)
+            .field("content_type__model", &self.content_type__model)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("role", &self.role)
+            .field("search", &self.search)
+            .field("user", &self.user)
+            .finish()
+    }
+}
 /// `GET /rbac/permissions/`
 pub static RBAC_PERMISSIONS_LIST: rt::Operation = rt::Operation {
     id: "rbac_permissions_list",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -760,9 +813,11 @@ pub struct RbacPermissionsRetrievePath {
 /// `GET /rbac/permissions/{id}/`
 pub static RBAC_PERMISSIONS_RETRIEVE: rt::Operation = rt::Operation {
     id: "rbac_permissions_retrieve",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -792,9 +847,11 @@ pub struct RbacPermissionsRolesDestroyPath {
 /// `DELETE /rbac/permissions/roles/{id}/`
 pub static RBAC_PERMISSIONS_ROLES_DESTROY: rt::Operation = rt::Operation {
     id: "rbac_permissions_roles_destroy",
+    document: "v3",
     resource: "permissions",
     method: http::Method::DELETE,
     path: "/rbac/permissions/roles/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -816,7 +873,7 @@ impl rt::IntoResponse for RbacPermissionsRolesListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct RbacPermissionsRolesListQuery {
     #[serde(rename = "ordering", default)]
     pub ordering: Option<String>,
@@ -830,12 +887,25 @@ pub struct RbacPermissionsRolesListQuery {
     pub uuid: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for RbacPermissionsRolesListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RbacPermissionsRolesListQuery")
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("uuid", &self.uuid)
+            .finish()
+    }
+}
 /// `GET /rbac/permissions/roles/`
 pub static RBAC_PERMISSIONS_ROLES_LIST: rt::Operation = rt::Operation {
     id: "rbac_permissions_roles_list",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/roles/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -931,9 +1001,11 @@ pub struct RbacPermissionsRolesPartialUpdatePath {
 /// `PATCH /rbac/permissions/roles/{id}/`
 pub static RBAC_PERMISSIONS_ROLES_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_permissions_roles_partial_update",
+    document: "v3",
     resource: "permissions",
     method: http::Method::PATCH,
     path: "/rbac/permissions/roles/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -963,9 +1035,11 @@ pub struct RbacPermissionsRolesRetrievePath {
 /// `GET /rbac/permissions/roles/{id}/`
 pub static RBAC_PERMISSIONS_ROLES_RETRIEVE: rt::Operation = rt::Operation {
     id: "rbac_permissions_roles_retrieve",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/roles/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -995,9 +1069,11 @@ pub struct RbacPermissionsRolesUpdatePath {
 /// `PUT /rbac/permissions/roles/{id}/`
 pub static RBAC_PERMISSIONS_ROLES_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_permissions_roles_update",
+    document: "v3",
     resource: "permissions",
     method: http::Method::PUT,
     path: "/rbac/permissions/roles/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -1027,9 +1103,11 @@ pub struct RbacPermissionsUsersDestroyPath {
 /// `DELETE /rbac/permissions/users/{id}/`
 pub static RBAC_PERMISSIONS_USERS_DESTROY: rt::Operation = rt::Operation {
     id: "rbac_permissions_users_destroy",
+    document: "v3",
     resource: "permissions",
     method: http::Method::DELETE,
     path: "/rbac/permissions/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -1051,7 +1129,7 @@ impl rt::IntoResponse for RbacPermissionsUsersListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct RbacPermissionsUsersListQuery {
     #[serde(rename = "ordering", default)]
     pub ordering: Option<String>,
@@ -1065,12 +1143,25 @@ pub struct RbacPermissionsUsersListQuery {
     pub user_id: Option<i32>,
 }
 
+impl std::fmt::Debug for RbacPermissionsUsersListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RbacPermissionsUsersListQuery")
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("user_id", &self.user_id)
+            .finish()
+    }
+}
 /// `GET /rbac/permissions/users/`
 pub static RBAC_PERMISSIONS_USERS_LIST: rt::Operation = rt::Operation {
     id: "rbac_permissions_users_list",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/users/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -1166,9 +1257,11 @@ pub struct RbacPermissionsUsersPartialUpdatePath {
 /// `PATCH /rbac/permissions/users/{id}/`
 pub static RBAC_PERMISSIONS_USERS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_permissions_users_partial_update",
+    document: "v3",
     resource: "permissions",
     method: http::Method::PATCH,
     path: "/rbac/permissions/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -1198,9 +1291,11 @@ pub struct RbacPermissionsUsersRetrievePath {
 /// `GET /rbac/permissions/users/{id}/`
 pub static RBAC_PERMISSIONS_USERS_RETRIEVE: rt::Operation = rt::Operation {
     id: "rbac_permissions_users_retrieve",
+    document: "v3",
     resource: "permissions",
     method: http::Method::GET,
     path: "/rbac/permissions/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -1230,9 +1325,11 @@ pub struct RbacPermissionsUsersUpdatePath {
 /// `PUT /rbac/permissions/users/{id}/`
 pub static RBAC_PERMISSIONS_USERS_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_permissions_users_update",
+    document: "v3",
     resource: "permissions",
     method: http::Method::PUT,
     path: "/rbac/permissions/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["auth.view_permission"]),
@@ -1400,33 +1497,31 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &RBAC_PERMISSIONS_USERS_UPDATE,
 ];
 
-pub fn mount<A: Permissions>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_ASSIGN, run_rbac_permissions_assigned_by_roles_assign::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_LIST, run_rbac_permissions_assigned_by_roles_list::<A>);
+pub fn mount<A: Permissions>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_ASSIGN, run_rbac_permissions_assigned_by_roles_assign::<A>);
+    router.add(&RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_LIST, run_rbac_permissions_assigned_by_roles_list::<A>);
     router.add(
-        base,
         &RBAC_PERMISSIONS_ASSIGNED_BY_ROLES_UNASSIGN_PARTIAL_UPDATE,
         run_rbac_permissions_assigned_by_roles_unassign_partial_update::<A>,
     );
-    router.add(base, &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_ASSIGN, run_rbac_permissions_assigned_by_users_assign::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_LIST, run_rbac_permissions_assigned_by_users_list::<A>);
+    router.add(&RBAC_PERMISSIONS_ASSIGNED_BY_USERS_ASSIGN, run_rbac_permissions_assigned_by_users_assign::<A>);
+    router.add(&RBAC_PERMISSIONS_ASSIGNED_BY_USERS_LIST, run_rbac_permissions_assigned_by_users_list::<A>);
     router.add(
-        base,
         &RBAC_PERMISSIONS_ASSIGNED_BY_USERS_UNASSIGN_PARTIAL_UPDATE,
         run_rbac_permissions_assigned_by_users_unassign_partial_update::<A>,
     );
-    router.add(base, &RBAC_PERMISSIONS_LIST, run_rbac_permissions_list::<A>);
-    router.add(base, &RBAC_PERMISSIONS_RETRIEVE, run_rbac_permissions_retrieve::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ROLES_DESTROY, run_rbac_permissions_roles_destroy::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ROLES_LIST, run_rbac_permissions_roles_list::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ROLES_PARTIAL_UPDATE, run_rbac_permissions_roles_partial_update::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ROLES_RETRIEVE, run_rbac_permissions_roles_retrieve::<A>);
-    router.add(base, &RBAC_PERMISSIONS_ROLES_UPDATE, run_rbac_permissions_roles_update::<A>);
-    router.add(base, &RBAC_PERMISSIONS_USERS_DESTROY, run_rbac_permissions_users_destroy::<A>);
-    router.add(base, &RBAC_PERMISSIONS_USERS_LIST, run_rbac_permissions_users_list::<A>);
-    router.add(base, &RBAC_PERMISSIONS_USERS_PARTIAL_UPDATE, run_rbac_permissions_users_partial_update::<A>);
-    router.add(base, &RBAC_PERMISSIONS_USERS_RETRIEVE, run_rbac_permissions_users_retrieve::<A>);
-    router.add(base, &RBAC_PERMISSIONS_USERS_UPDATE, run_rbac_permissions_users_update::<A>);
+    router.add(&RBAC_PERMISSIONS_LIST, run_rbac_permissions_list::<A>);
+    router.add(&RBAC_PERMISSIONS_RETRIEVE, run_rbac_permissions_retrieve::<A>);
+    router.add(&RBAC_PERMISSIONS_ROLES_DESTROY, run_rbac_permissions_roles_destroy::<A>);
+    router.add(&RBAC_PERMISSIONS_ROLES_LIST, run_rbac_permissions_roles_list::<A>);
+    router.add(&RBAC_PERMISSIONS_ROLES_PARTIAL_UPDATE, run_rbac_permissions_roles_partial_update::<A>);
+    router.add(&RBAC_PERMISSIONS_ROLES_RETRIEVE, run_rbac_permissions_roles_retrieve::<A>);
+    router.add(&RBAC_PERMISSIONS_ROLES_UPDATE, run_rbac_permissions_roles_update::<A>);
+    router.add(&RBAC_PERMISSIONS_USERS_DESTROY, run_rbac_permissions_users_destroy::<A>);
+    router.add(&RBAC_PERMISSIONS_USERS_LIST, run_rbac_permissions_users_list::<A>);
+    router.add(&RBAC_PERMISSIONS_USERS_PARTIAL_UPDATE, run_rbac_permissions_users_partial_update::<A>);
+    router.add(&RBAC_PERMISSIONS_USERS_RETRIEVE, run_rbac_permissions_users_retrieve::<A>);
+    router.add(&RBAC_PERMISSIONS_USERS_UPDATE, run_rbac_permissions_users_update::<A>);
 }
 fn run_rbac_permissions_assigned_by_roles_assign<A: Permissions>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesAllCacheClearCreateResponse {
 /// `POST /policies/all/cache_clear/`
 pub static POLICIES_ALL_CACHE_CLEAR_CREATE: rt::Operation = rt::Operation {
     id: "policies_all_cache_clear_create",
+    document: "v3",
     resource: "policies",
     method: http::Method::POST,
     path: "/policies/all/cache_clear/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.clear_policy_cache", "authentik_policies.add_policy"]),
@@ -47,9 +49,11 @@ impl rt::IntoResponse for PoliciesAllCacheInfoRetrieveResponse {
 /// `GET /policies/all/cache_info/`
 pub static POLICIES_ALL_CACHE_INFO_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_all_cache_info_retrieve",
+    document: "v3",
     resource: "policies",
     method: http::Method::GET,
     path: "/policies/all/cache_info/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policy_cache"]),
@@ -79,9 +83,11 @@ pub struct PoliciesAllDestroyPath {
 /// `DELETE /policies/all/{policy_uuid}/`
 pub static POLICIES_ALL_DESTROY: rt::Operation = rt::Operation {
     id: "policies_all_destroy",
+    document: "v3",
     resource: "policies",
     method: http::Method::DELETE,
     path: "/policies/all/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policy", "authentik_policies.delete_policy"]),
@@ -103,7 +109,7 @@ impl rt::IntoResponse for PoliciesAllListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesAllListQuery {
     #[serde(rename = "bindings__isnull", default)]
     pub bindings__isnull: Option<bool>,
@@ -119,12 +125,26 @@ pub struct PoliciesAllListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for PoliciesAllListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesAllListQuery")
+            .field("bindings__isnull", &self.bindings__isnull)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("promptstage__isnull", &self.promptstage__isnull)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /policies/all/`
 pub static POLICIES_ALL_LIST: rt::Operation = rt::Operation {
     id: "policies_all_list",
+    document: "v3",
     resource: "policies",
     method: http::Method::GET,
     path: "/policies/all/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policy"]),
@@ -233,9 +253,11 @@ pub struct PoliciesAllRetrievePath {
 /// `GET /policies/all/{policy_uuid}/`
 pub static POLICIES_ALL_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_all_retrieve",
+    document: "v3",
     resource: "policies",
     method: http::Method::GET,
     path: "/policies/all/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policy"]),
@@ -265,9 +287,11 @@ pub struct PoliciesAllTestCreatePath {
 /// `POST /policies/all/{policy_uuid}/test/`
 pub static POLICIES_ALL_TEST_CREATE: rt::Operation = rt::Operation {
     id: "policies_all_test_create",
+    document: "v3",
     resource: "policies",
     method: http::Method::POST,
     path: "/policies/all/{policy_uuid}/test/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policy", "authentik_policies.add_policy"]),
@@ -292,9 +316,11 @@ impl rt::IntoResponse for PoliciesAllTypesListResponse {
 /// `GET /policies/all/types/`
 pub static POLICIES_ALL_TYPES_LIST: rt::Operation = rt::Operation {
     id: "policies_all_types_list",
+    document: "v3",
     resource: "policies",
     method: http::Method::GET,
     path: "/policies/all/types/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -324,9 +350,11 @@ pub struct PoliciesAllUsedByListPath {
 /// `GET /policies/all/{policy_uuid}/used_by/`
 pub static POLICIES_ALL_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_all_used_by_list",
+    document: "v3",
     resource: "policies",
     method: http::Method::GET,
     path: "/policies/all/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policy"]),
@@ -404,15 +432,15 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_ALL_USED_BY_LIST,
 ];
 
-pub fn mount<A: Policies>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_ALL_CACHE_CLEAR_CREATE, run_policies_all_cache_clear_create::<A>);
-    router.add(base, &POLICIES_ALL_CACHE_INFO_RETRIEVE, run_policies_all_cache_info_retrieve::<A>);
-    router.add(base, &POLICIES_ALL_DESTROY, run_policies_all_destroy::<A>);
-    router.add(base, &POLICIES_ALL_LIST, run_policies_all_list::<A>);
-    router.add(base, &POLICIES_ALL_RETRIEVE, run_policies_all_retrieve::<A>);
-    router.add(base, &POLICIES_ALL_TEST_CREATE, run_policies_all_test_create::<A>);
-    router.add(base, &POLICIES_ALL_TYPES_LIST, run_policies_all_types_list::<A>);
-    router.add(base, &POLICIES_ALL_USED_BY_LIST, run_policies_all_used_by_list::<A>);
+pub fn mount<A: Policies>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_ALL_CACHE_CLEAR_CREATE, run_policies_all_cache_clear_create::<A>);
+    router.add(&POLICIES_ALL_CACHE_INFO_RETRIEVE, run_policies_all_cache_info_retrieve::<A>);
+    router.add(&POLICIES_ALL_DESTROY, run_policies_all_destroy::<A>);
+    router.add(&POLICIES_ALL_LIST, run_policies_all_list::<A>);
+    router.add(&POLICIES_ALL_RETRIEVE, run_policies_all_retrieve::<A>);
+    router.add(&POLICIES_ALL_TEST_CREATE, run_policies_all_test_create::<A>);
+    router.add(&POLICIES_ALL_TYPES_LIST, run_policies_all_types_list::<A>);
+    router.add(&POLICIES_ALL_USED_BY_LIST, run_policies_all_used_by_list::<A>);
 }
 fn run_policies_all_cache_clear_create<A: Policies>(
     app: Arc<A>,

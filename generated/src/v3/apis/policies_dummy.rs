@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesDummyCreateResponse {
 /// `POST /policies/dummy/`
 pub static POLICIES_DUMMY_CREATE: rt::Operation = rt::Operation {
     id: "policies_dummy_create",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::POST,
     path: "/policies/dummy/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_dummy.add_dummypolicy"]),
@@ -52,9 +54,11 @@ pub struct PoliciesDummyDestroyPath {
 /// `DELETE /policies/dummy/{policy_uuid}/`
 pub static POLICIES_DUMMY_DESTROY: rt::Operation = rt::Operation {
     id: "policies_dummy_destroy",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::DELETE,
     path: "/policies/dummy/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for PoliciesDummyListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesDummyListQuery {
     #[serde(rename = "created", default)]
     pub created: Option<rt::Micros>,
@@ -107,12 +111,32 @@ pub struct PoliciesDummyListQuery {
     pub wait_min: Option<i32>,
 }
 
+impl std::fmt::Debug for PoliciesDummyListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesDummyListQuery")
+            .field("created", &self.created)
+            .field("execution_logging", &self.execution_logging)
+            .field("last_updated", &self.last_updated)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("policy_uuid", &self.policy_uuid)
+            .field("result", &self.result)
+            .field("search", &self.search)
+            .field("wait_max", &self.wait_max)
+            .field("wait_min", &self.wait_min)
+            .finish()
+    }
+}
 /// `GET /policies/dummy/`
 pub static POLICIES_DUMMY_LIST: rt::Operation = rt::Operation {
     id: "policies_dummy_list",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::GET,
     path: "/policies/dummy/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_dummy.view_dummypolicy"]),
@@ -299,9 +323,11 @@ pub struct PoliciesDummyPartialUpdatePath {
 /// `PATCH /policies/dummy/{policy_uuid}/`
 pub static POLICIES_DUMMY_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_dummy_partial_update",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::PATCH,
     path: "/policies/dummy/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -334,9 +360,11 @@ pub struct PoliciesDummyRetrievePath {
 /// `GET /policies/dummy/{policy_uuid}/`
 pub static POLICIES_DUMMY_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_dummy_retrieve",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::GET,
     path: "/policies/dummy/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_dummy.view_dummypolicy"]),
@@ -366,9 +394,11 @@ pub struct PoliciesDummyUpdatePath {
 /// `PUT /policies/dummy/{policy_uuid}/`
 pub static POLICIES_DUMMY_UPDATE: rt::Operation = rt::Operation {
     id: "policies_dummy_update",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::PUT,
     path: "/policies/dummy/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -401,9 +431,11 @@ pub struct PoliciesDummyUsedByListPath {
 /// `GET /policies/dummy/{policy_uuid}/used_by/`
 pub static POLICIES_DUMMY_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_dummy_used_by_list",
+    document: "v3",
     resource: "policies_dummy",
     method: http::Method::GET,
     path: "/policies/dummy/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_dummy.view_dummypolicy"]),
@@ -477,14 +509,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_DUMMY_USED_BY_LIST,
 ];
 
-pub fn mount<A: PoliciesDummy>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_DUMMY_CREATE, run_policies_dummy_create::<A>);
-    router.add(base, &POLICIES_DUMMY_DESTROY, run_policies_dummy_destroy::<A>);
-    router.add(base, &POLICIES_DUMMY_LIST, run_policies_dummy_list::<A>);
-    router.add(base, &POLICIES_DUMMY_PARTIAL_UPDATE, run_policies_dummy_partial_update::<A>);
-    router.add(base, &POLICIES_DUMMY_RETRIEVE, run_policies_dummy_retrieve::<A>);
-    router.add(base, &POLICIES_DUMMY_UPDATE, run_policies_dummy_update::<A>);
-    router.add(base, &POLICIES_DUMMY_USED_BY_LIST, run_policies_dummy_used_by_list::<A>);
+pub fn mount<A: PoliciesDummy>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_DUMMY_CREATE, run_policies_dummy_create::<A>);
+    router.add(&POLICIES_DUMMY_DESTROY, run_policies_dummy_destroy::<A>);
+    router.add(&POLICIES_DUMMY_LIST, run_policies_dummy_list::<A>);
+    router.add(&POLICIES_DUMMY_PARTIAL_UPDATE, run_policies_dummy_partial_update::<A>);
+    router.add(&POLICIES_DUMMY_RETRIEVE, run_policies_dummy_retrieve::<A>);
+    router.add(&POLICIES_DUMMY_UPDATE, run_policies_dummy_update::<A>);
+    router.add(&POLICIES_DUMMY_USED_BY_LIST, run_policies_dummy_used_by_list::<A>);
 }
 fn run_policies_dummy_create<A: PoliciesDummy>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesEventMatcherCreateResponse {
 /// `POST /policies/event_matcher/`
 pub static POLICIES_EVENT_MATCHER_CREATE: rt::Operation = rt::Operation {
     id: "policies_event_matcher_create",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::POST,
     path: "/policies/event_matcher/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_event_matcher.add_eventmatcherpolicy"]),
@@ -52,9 +54,11 @@ pub struct PoliciesEventMatcherDestroyPath {
 /// `DELETE /policies/event_matcher/{policy_uuid}/`
 pub static POLICIES_EVENT_MATCHER_DESTROY: rt::Operation = rt::Operation {
     id: "policies_event_matcher_destroy",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::DELETE,
     path: "/policies/event_matcher/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for PoliciesEventMatcherListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesEventMatcherListQuery {
     #[serde(rename = "action", default)]
     pub action: Option<models::EventActions>,
@@ -109,12 +113,33 @@ pub struct PoliciesEventMatcherListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for PoliciesEventMatcherListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesEventMatcherListQuery")
+            .field("action", &self.action)
+            .field("app", &self.app)
+            .field("client_ip", &self.client_ip)
+            .field("created", &self.created)
+            .field("execution_logging", &self.execution_logging)
+            .field("last_updated", &self.last_updated)
+            .field("model", &self.model)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("policy_uuid", &self.policy_uuid)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /policies/event_matcher/`
 pub static POLICIES_EVENT_MATCHER_LIST: rt::Operation = rt::Operation {
     id: "policies_event_matcher_list",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::GET,
     path: "/policies/event_matcher/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_event_matcher.view_eventmatcherpolicy"]),
@@ -342,9 +367,11 @@ pub struct PoliciesEventMatcherPartialUpdatePath {
 /// `PATCH /policies/event_matcher/{policy_uuid}/`
 pub static POLICIES_EVENT_MATCHER_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_event_matcher_partial_update",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::PATCH,
     path: "/policies/event_matcher/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -377,9 +404,11 @@ pub struct PoliciesEventMatcherRetrievePath {
 /// `GET /policies/event_matcher/{policy_uuid}/`
 pub static POLICIES_EVENT_MATCHER_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_event_matcher_retrieve",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::GET,
     path: "/policies/event_matcher/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_event_matcher.view_eventmatcherpolicy"]),
@@ -409,9 +438,11 @@ pub struct PoliciesEventMatcherUpdatePath {
 /// `PUT /policies/event_matcher/{policy_uuid}/`
 pub static POLICIES_EVENT_MATCHER_UPDATE: rt::Operation = rt::Operation {
     id: "policies_event_matcher_update",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::PUT,
     path: "/policies/event_matcher/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -444,9 +475,11 @@ pub struct PoliciesEventMatcherUsedByListPath {
 /// `GET /policies/event_matcher/{policy_uuid}/used_by/`
 pub static POLICIES_EVENT_MATCHER_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_event_matcher_used_by_list",
+    document: "v3",
     resource: "policies_event_matcher",
     method: http::Method::GET,
     path: "/policies/event_matcher/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_event_matcher.view_eventmatcherpolicy"]),
@@ -520,14 +553,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_EVENT_MATCHER_USED_BY_LIST,
 ];
 
-pub fn mount<A: PoliciesEventMatcher>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_EVENT_MATCHER_CREATE, run_policies_event_matcher_create::<A>);
-    router.add(base, &POLICIES_EVENT_MATCHER_DESTROY, run_policies_event_matcher_destroy::<A>);
-    router.add(base, &POLICIES_EVENT_MATCHER_LIST, run_policies_event_matcher_list::<A>);
-    router.add(base, &POLICIES_EVENT_MATCHER_PARTIAL_UPDATE, run_policies_event_matcher_partial_update::<A>);
-    router.add(base, &POLICIES_EVENT_MATCHER_RETRIEVE, run_policies_event_matcher_retrieve::<A>);
-    router.add(base, &POLICIES_EVENT_MATCHER_UPDATE, run_policies_event_matcher_update::<A>);
-    router.add(base, &POLICIES_EVENT_MATCHER_USED_BY_LIST, run_policies_event_matcher_used_by_list::<A>);
+pub fn mount<A: PoliciesEventMatcher>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_EVENT_MATCHER_CREATE, run_policies_event_matcher_create::<A>);
+    router.add(&POLICIES_EVENT_MATCHER_DESTROY, run_policies_event_matcher_destroy::<A>);
+    router.add(&POLICIES_EVENT_MATCHER_LIST, run_policies_event_matcher_list::<A>);
+    router.add(&POLICIES_EVENT_MATCHER_PARTIAL_UPDATE, run_policies_event_matcher_partial_update::<A>);
+    router.add(&POLICIES_EVENT_MATCHER_RETRIEVE, run_policies_event_matcher_retrieve::<A>);
+    router.add(&POLICIES_EVENT_MATCHER_UPDATE, run_policies_event_matcher_update::<A>);
+    router.add(&POLICIES_EVENT_MATCHER_USED_BY_LIST, run_policies_event_matcher_used_by_list::<A>);
 }
 fn run_policies_event_matcher_create<A: PoliciesEventMatcher>(
     app: Arc<A>,

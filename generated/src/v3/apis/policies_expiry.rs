@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesPasswordExpiryCreateResponse {
 /// `POST /policies/password_expiry/`
 pub static POLICIES_PASSWORD_EXPIRY_CREATE: rt::Operation = rt::Operation {
     id: "policies_password_expiry_create",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::POST,
     path: "/policies/password_expiry/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expiry.add_passwordexpirypolicy"]),
@@ -52,9 +54,11 @@ pub struct PoliciesPasswordExpiryDestroyPath {
 /// `DELETE /policies/password_expiry/{policy_uuid}/`
 pub static POLICIES_PASSWORD_EXPIRY_DESTROY: rt::Operation = rt::Operation {
     id: "policies_password_expiry_destroy",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::DELETE,
     path: "/policies/password_expiry/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for PoliciesPasswordExpiryListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesPasswordExpiryListQuery {
     #[serde(rename = "created", default)]
     pub created: Option<rt::Micros>,
@@ -105,12 +109,31 @@ pub struct PoliciesPasswordExpiryListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for PoliciesPasswordExpiryListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesPasswordExpiryListQuery")
+            .field("created", &self.created)
+            .field("days", &self.days)
+            .field("deny_only", &self.deny_only)
+            .field("execution_logging", &self.execution_logging)
+            .field("last_updated", &self.last_updated)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("policy_uuid", &self.policy_uuid)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /policies/password_expiry/`
 pub static POLICIES_PASSWORD_EXPIRY_LIST: rt::Operation = rt::Operation {
     id: "policies_password_expiry_list",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::GET,
     path: "/policies/password_expiry/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expiry.view_passwordexpirypolicy"]),
@@ -284,9 +307,11 @@ pub struct PoliciesPasswordExpiryPartialUpdatePath {
 /// `PATCH /policies/password_expiry/{policy_uuid}/`
 pub static POLICIES_PASSWORD_EXPIRY_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_password_expiry_partial_update",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::PATCH,
     path: "/policies/password_expiry/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -319,9 +344,11 @@ pub struct PoliciesPasswordExpiryRetrievePath {
 /// `GET /policies/password_expiry/{policy_uuid}/`
 pub static POLICIES_PASSWORD_EXPIRY_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_password_expiry_retrieve",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::GET,
     path: "/policies/password_expiry/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expiry.view_passwordexpirypolicy"]),
@@ -351,9 +378,11 @@ pub struct PoliciesPasswordExpiryUpdatePath {
 /// `PUT /policies/password_expiry/{policy_uuid}/`
 pub static POLICIES_PASSWORD_EXPIRY_UPDATE: rt::Operation = rt::Operation {
     id: "policies_password_expiry_update",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::PUT,
     path: "/policies/password_expiry/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -386,9 +415,11 @@ pub struct PoliciesPasswordExpiryUsedByListPath {
 /// `GET /policies/password_expiry/{policy_uuid}/used_by/`
 pub static POLICIES_PASSWORD_EXPIRY_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_password_expiry_used_by_list",
+    document: "v3",
     resource: "policies_expiry",
     method: http::Method::GET,
     path: "/policies/password_expiry/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expiry.view_passwordexpirypolicy"]),
@@ -462,14 +493,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_PASSWORD_EXPIRY_USED_BY_LIST,
 ];
 
-pub fn mount<A: PoliciesExpiry>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_CREATE, run_policies_password_expiry_create::<A>);
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_DESTROY, run_policies_password_expiry_destroy::<A>);
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_LIST, run_policies_password_expiry_list::<A>);
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_PARTIAL_UPDATE, run_policies_password_expiry_partial_update::<A>);
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_RETRIEVE, run_policies_password_expiry_retrieve::<A>);
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_UPDATE, run_policies_password_expiry_update::<A>);
-    router.add(base, &POLICIES_PASSWORD_EXPIRY_USED_BY_LIST, run_policies_password_expiry_used_by_list::<A>);
+pub fn mount<A: PoliciesExpiry>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_PASSWORD_EXPIRY_CREATE, run_policies_password_expiry_create::<A>);
+    router.add(&POLICIES_PASSWORD_EXPIRY_DESTROY, run_policies_password_expiry_destroy::<A>);
+    router.add(&POLICIES_PASSWORD_EXPIRY_LIST, run_policies_password_expiry_list::<A>);
+    router.add(&POLICIES_PASSWORD_EXPIRY_PARTIAL_UPDATE, run_policies_password_expiry_partial_update::<A>);
+    router.add(&POLICIES_PASSWORD_EXPIRY_RETRIEVE, run_policies_password_expiry_retrieve::<A>);
+    router.add(&POLICIES_PASSWORD_EXPIRY_UPDATE, run_policies_password_expiry_update::<A>);
+    router.add(&POLICIES_PASSWORD_EXPIRY_USED_BY_LIST, run_policies_password_expiry_used_by_list::<A>);
 }
 fn run_policies_password_expiry_create<A: PoliciesExpiry>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesExpressionCreateResponse {
 /// `POST /policies/expression/`
 pub static POLICIES_EXPRESSION_CREATE: rt::Operation = rt::Operation {
     id: "policies_expression_create",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::POST,
     path: "/policies/expression/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expression.add_expressionpolicy"]),
@@ -52,9 +54,11 @@ pub struct PoliciesExpressionDestroyPath {
 /// `DELETE /policies/expression/{policy_uuid}/`
 pub static POLICIES_EXPRESSION_DESTROY: rt::Operation = rt::Operation {
     id: "policies_expression_destroy",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::DELETE,
     path: "/policies/expression/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for PoliciesExpressionListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesExpressionListQuery {
     #[serde(rename = "created", default)]
     pub created: Option<rt::Micros>,
@@ -103,12 +107,30 @@ pub struct PoliciesExpressionListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for PoliciesExpressionListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesExpressionListQuery")
+            .field("created", &self.created)
+            .field("execution_logging", &self.execution_logging)
+            .field("expression", &self.expression)
+            .field("last_updated", &self.last_updated)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("policy_uuid", &self.policy_uuid)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /policies/expression/`
 pub static POLICIES_EXPRESSION_LIST: rt::Operation = rt::Operation {
     id: "policies_expression_list",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::GET,
     path: "/policies/expression/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expression.view_expressionpolicy"]),
@@ -269,9 +291,11 @@ pub struct PoliciesExpressionPartialUpdatePath {
 /// `PATCH /policies/expression/{policy_uuid}/`
 pub static POLICIES_EXPRESSION_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_expression_partial_update",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::PATCH,
     path: "/policies/expression/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -304,9 +328,11 @@ pub struct PoliciesExpressionRetrievePath {
 /// `GET /policies/expression/{policy_uuid}/`
 pub static POLICIES_EXPRESSION_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_expression_retrieve",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::GET,
     path: "/policies/expression/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expression.view_expressionpolicy"]),
@@ -336,9 +362,11 @@ pub struct PoliciesExpressionUpdatePath {
 /// `PUT /policies/expression/{policy_uuid}/`
 pub static POLICIES_EXPRESSION_UPDATE: rt::Operation = rt::Operation {
     id: "policies_expression_update",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::PUT,
     path: "/policies/expression/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -371,9 +399,11 @@ pub struct PoliciesExpressionUsedByListPath {
 /// `GET /policies/expression/{policy_uuid}/used_by/`
 pub static POLICIES_EXPRESSION_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_expression_used_by_list",
+    document: "v3",
     resource: "policies_expression",
     method: http::Method::GET,
     path: "/policies/expression/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_expression.view_expressionpolicy"]),
@@ -447,14 +477,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_EXPRESSION_USED_BY_LIST,
 ];
 
-pub fn mount<A: PoliciesExpression>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_EXPRESSION_CREATE, run_policies_expression_create::<A>);
-    router.add(base, &POLICIES_EXPRESSION_DESTROY, run_policies_expression_destroy::<A>);
-    router.add(base, &POLICIES_EXPRESSION_LIST, run_policies_expression_list::<A>);
-    router.add(base, &POLICIES_EXPRESSION_PARTIAL_UPDATE, run_policies_expression_partial_update::<A>);
-    router.add(base, &POLICIES_EXPRESSION_RETRIEVE, run_policies_expression_retrieve::<A>);
-    router.add(base, &POLICIES_EXPRESSION_UPDATE, run_policies_expression_update::<A>);
-    router.add(base, &POLICIES_EXPRESSION_USED_BY_LIST, run_policies_expression_used_by_list::<A>);
+pub fn mount<A: PoliciesExpression>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_EXPRESSION_CREATE, run_policies_expression_create::<A>);
+    router.add(&POLICIES_EXPRESSION_DESTROY, run_policies_expression_destroy::<A>);
+    router.add(&POLICIES_EXPRESSION_LIST, run_policies_expression_list::<A>);
+    router.add(&POLICIES_EXPRESSION_PARTIAL_UPDATE, run_policies_expression_partial_update::<A>);
+    router.add(&POLICIES_EXPRESSION_RETRIEVE, run_policies_expression_retrieve::<A>);
+    router.add(&POLICIES_EXPRESSION_UPDATE, run_policies_expression_update::<A>);
+    router.add(&POLICIES_EXPRESSION_USED_BY_LIST, run_policies_expression_used_by_list::<A>);
 }
 fn run_policies_expression_create<A: PoliciesExpression>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesPasswordCreateResponse {
 /// `POST /policies/password/`
 pub static POLICIES_PASSWORD_CREATE: rt::Operation = rt::Operation {
     id: "policies_password_create",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::POST,
     path: "/policies/password/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_password.add_passwordpolicy"]),
@@ -52,9 +54,11 @@ pub struct PoliciesPasswordDestroyPath {
 /// `DELETE /policies/password/{policy_uuid}/`
 pub static POLICIES_PASSWORD_DESTROY: rt::Operation = rt::Operation {
     id: "policies_password_destroy",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::DELETE,
     path: "/policies/password/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for PoliciesPasswordListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesPasswordListQuery {
     #[serde(rename = "amount_digits", default)]
     pub amount_digits: Option<i32>,
@@ -127,12 +131,42 @@ pub struct PoliciesPasswordListQuery {
     pub zxcvbn_score_threshold: Option<i32>,
 }
 
+impl std::fmt::Debug for PoliciesPasswordListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesPasswordListQuery")
+            .field("amount_digits", &self.amount_digits)
+            .field("amount_lowercase", &self.amount_lowercase)
+            .field("amount_symbols", &self.amount_symbols)
+            .field("amount_uppercase", &self.amount_uppercase)
+            .field("check_have_i_been_pwned", &self.check_have_i_been_pwned)
+            .field("check_static_rules", &self.check_static_rules)
+            .field("check_zxcvbn", &self.check_zxcvbn)
+            .field("created", &self.created)
+            .field("error_message", &self.error_message)
+            .field("execution_logging", &self.execution_logging)
+            .field("hibp_allowed_count", &self.hibp_allowed_count)
+            .field("last_updated", &self.last_updated)
+            .field("length_min", &self.length_min)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("password_field", &self.password_field)
+            .field("policy_uuid", &self.policy_uuid)
+            .field("search", &self.search)
+            .field("symbol_charset", &self.symbol_charset)
+            .field("zxcvbn_score_threshold", &self.zxcvbn_score_threshold)
+            .finish()
+    }
+}
 /// `GET /policies/password/`
 pub static POLICIES_PASSWORD_LIST: rt::Operation = rt::Operation {
     id: "policies_password_list",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::GET,
     path: "/policies/password/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_password.view_passwordpolicy"]),
@@ -449,9 +483,11 @@ pub struct PoliciesPasswordPartialUpdatePath {
 /// `PATCH /policies/password/{policy_uuid}/`
 pub static POLICIES_PASSWORD_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_password_partial_update",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::PATCH,
     path: "/policies/password/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -484,9 +520,11 @@ pub struct PoliciesPasswordRetrievePath {
 /// `GET /policies/password/{policy_uuid}/`
 pub static POLICIES_PASSWORD_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_password_retrieve",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::GET,
     path: "/policies/password/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_password.view_passwordpolicy"]),
@@ -516,9 +554,11 @@ pub struct PoliciesPasswordUpdatePath {
 /// `PUT /policies/password/{policy_uuid}/`
 pub static POLICIES_PASSWORD_UPDATE: rt::Operation = rt::Operation {
     id: "policies_password_update",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::PUT,
     path: "/policies/password/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -551,9 +591,11 @@ pub struct PoliciesPasswordUsedByListPath {
 /// `GET /policies/password/{policy_uuid}/used_by/`
 pub static POLICIES_PASSWORD_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_password_used_by_list",
+    document: "v3",
     resource: "policies_password",
     method: http::Method::GET,
     path: "/policies/password/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_password.view_passwordpolicy"]),
@@ -627,14 +669,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_PASSWORD_USED_BY_LIST,
 ];
 
-pub fn mount<A: PoliciesPassword>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_PASSWORD_CREATE, run_policies_password_create::<A>);
-    router.add(base, &POLICIES_PASSWORD_DESTROY, run_policies_password_destroy::<A>);
-    router.add(base, &POLICIES_PASSWORD_LIST, run_policies_password_list::<A>);
-    router.add(base, &POLICIES_PASSWORD_PARTIAL_UPDATE, run_policies_password_partial_update::<A>);
-    router.add(base, &POLICIES_PASSWORD_RETRIEVE, run_policies_password_retrieve::<A>);
-    router.add(base, &POLICIES_PASSWORD_UPDATE, run_policies_password_update::<A>);
-    router.add(base, &POLICIES_PASSWORD_USED_BY_LIST, run_policies_password_used_by_list::<A>);
+pub fn mount<A: PoliciesPassword>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_PASSWORD_CREATE, run_policies_password_create::<A>);
+    router.add(&POLICIES_PASSWORD_DESTROY, run_policies_password_destroy::<A>);
+    router.add(&POLICIES_PASSWORD_LIST, run_policies_password_list::<A>);
+    router.add(&POLICIES_PASSWORD_PARTIAL_UPDATE, run_policies_password_partial_update::<A>);
+    router.add(&POLICIES_PASSWORD_RETRIEVE, run_policies_password_retrieve::<A>);
+    router.add(&POLICIES_PASSWORD_UPDATE, run_policies_password_update::<A>);
+    router.add(&POLICIES_PASSWORD_USED_BY_LIST, run_policies_password_used_by_list::<A>);
 }
 fn run_policies_password_create<A: PoliciesPassword>(
     app: Arc<A>,

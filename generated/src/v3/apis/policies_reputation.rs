@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesReputationCreateResponse {
 /// `POST /policies/reputation/`
 pub static POLICIES_REPUTATION_CREATE: rt::Operation = rt::Operation {
     id: "policies_reputation_create",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::POST,
     path: "/policies/reputation/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.add_reputationpolicy"]),
@@ -52,9 +54,11 @@ pub struct PoliciesReputationDestroyPath {
 /// `DELETE /policies/reputation/{policy_uuid}/`
 pub static POLICIES_REPUTATION_DESTROY: rt::Operation = rt::Operation {
     id: "policies_reputation_destroy",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::DELETE,
     path: "/policies/reputation/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for PoliciesReputationListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesReputationListQuery {
     #[serde(rename = "check_ip", default)]
     pub check_ip: Option<bool>,
@@ -107,12 +111,32 @@ pub struct PoliciesReputationListQuery {
     pub threshold: Option<i32>,
 }
 
+impl std::fmt::Debug for PoliciesReputationListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesReputationListQuery")
+            .field("check_ip", &self.check_ip)
+            .field("check_username", &self.check_username)
+            .field("created", &self.created)
+            .field("execution_logging", &self.execution_logging)
+            .field("last_updated", &self.last_updated)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("policy_uuid", &self.policy_uuid)
+            .field("search", &self.search)
+            .field("threshold", &self.threshold)
+            .finish()
+    }
+}
 /// `GET /policies/reputation/`
 pub static POLICIES_REPUTATION_LIST: rt::Operation = rt::Operation {
     id: "policies_reputation_list",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::GET,
     path: "/policies/reputation/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.view_reputationpolicy"]),
@@ -299,9 +323,11 @@ pub struct PoliciesReputationPartialUpdatePath {
 /// `PATCH /policies/reputation/{policy_uuid}/`
 pub static POLICIES_REPUTATION_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_reputation_partial_update",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::PATCH,
     path: "/policies/reputation/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -334,9 +360,11 @@ pub struct PoliciesReputationRetrievePath {
 /// `GET /policies/reputation/{policy_uuid}/`
 pub static POLICIES_REPUTATION_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_reputation_retrieve",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::GET,
     path: "/policies/reputation/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.view_reputationpolicy"]),
@@ -366,9 +394,11 @@ pub struct PoliciesReputationUpdatePath {
 /// `PUT /policies/reputation/{policy_uuid}/`
 pub static POLICIES_REPUTATION_UPDATE: rt::Operation = rt::Operation {
     id: "policies_reputation_update",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::PUT,
     path: "/policies/reputation/{policy_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -401,9 +431,11 @@ pub struct PoliciesReputationUsedByListPath {
 /// `GET /policies/reputation/{policy_uuid}/used_by/`
 pub static POLICIES_REPUTATION_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_reputation_used_by_list",
+    document: "v3",
     resource: "policies_reputation",
     method: http::Method::GET,
     path: "/policies/reputation/{policy_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.view_reputationpolicy"]),
@@ -477,14 +509,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_REPUTATION_USED_BY_LIST,
 ];
 
-pub fn mount<A: PoliciesReputation>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_REPUTATION_CREATE, run_policies_reputation_create::<A>);
-    router.add(base, &POLICIES_REPUTATION_DESTROY, run_policies_reputation_destroy::<A>);
-    router.add(base, &POLICIES_REPUTATION_LIST, run_policies_reputation_list::<A>);
-    router.add(base, &POLICIES_REPUTATION_PARTIAL_UPDATE, run_policies_reputation_partial_update::<A>);
-    router.add(base, &POLICIES_REPUTATION_RETRIEVE, run_policies_reputation_retrieve::<A>);
-    router.add(base, &POLICIES_REPUTATION_UPDATE, run_policies_reputation_update::<A>);
-    router.add(base, &POLICIES_REPUTATION_USED_BY_LIST, run_policies_reputation_used_by_list::<A>);
+pub fn mount<A: PoliciesReputation>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_REPUTATION_CREATE, run_policies_reputation_create::<A>);
+    router.add(&POLICIES_REPUTATION_DESTROY, run_policies_reputation_destroy::<A>);
+    router.add(&POLICIES_REPUTATION_LIST, run_policies_reputation_list::<A>);
+    router.add(&POLICIES_REPUTATION_PARTIAL_UPDATE, run_policies_reputation_partial_update::<A>);
+    router.add(&POLICIES_REPUTATION_RETRIEVE, run_policies_reputation_retrieve::<A>);
+    router.add(&POLICIES_REPUTATION_UPDATE, run_policies_reputation_update::<A>);
+    router.add(&POLICIES_REPUTATION_USED_BY_LIST, run_policies_reputation_used_by_list::<A>);
 }
 fn run_policies_reputation_create<A: PoliciesReputation>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for PoliciesBindingsCreateResponse {
 /// `POST /policies/bindings/`
 pub static POLICIES_BINDINGS_CREATE: rt::Operation = rt::Operation {
     id: "policies_bindings_create",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::POST,
     path: "/policies/bindings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.add_policybinding"]),
@@ -52,9 +54,11 @@ pub struct PoliciesBindingsDestroyPath {
 /// `DELETE /policies/bindings/{policy_binding_uuid}/`
 pub static POLICIES_BINDINGS_DESTROY: rt::Operation = rt::Operation {
     id: "policies_bindings_destroy",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::DELETE,
     path: "/policies/bindings/{policy_binding_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policybinding", "authentik_policies.delete_policybinding"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for PoliciesBindingsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesBindingsListQuery {
     #[serde(rename = "enabled", default)]
     pub enabled: Option<bool>,
@@ -102,12 +106,31 @@ pub struct PoliciesBindingsListQuery {
     pub timeout: Option<i32>,
 }
 
+impl std::fmt::Debug for PoliciesBindingsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesBindingsListQuery")
+            .field("enabled", &self.enabled)
+            .field("order", &self.order)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("policy", &self.policy)
+            .field("policy__isnull", &self.policy__isnull)
+            .field("search", &self.search)
+            .field("target", &self.target)
+            .field("target_in", &self.target_in)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
 /// `GET /policies/bindings/`
 pub static POLICIES_BINDINGS_LIST: rt::Operation = rt::Operation {
     id: "policies_bindings_list",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::GET,
     path: "/policies/bindings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policybinding"]),
@@ -281,9 +304,11 @@ pub struct PoliciesBindingsPartialUpdatePath {
 /// `PATCH /policies/bindings/{policy_binding_uuid}/`
 pub static POLICIES_BINDINGS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "policies_bindings_partial_update",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::PATCH,
     path: "/policies/bindings/{policy_binding_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policybinding", "authentik_policies.change_policybinding"]),
@@ -313,9 +338,11 @@ pub struct PoliciesBindingsRetrievePath {
 /// `GET /policies/bindings/{policy_binding_uuid}/`
 pub static POLICIES_BINDINGS_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_bindings_retrieve",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::GET,
     path: "/policies/bindings/{policy_binding_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policybinding"]),
@@ -345,9 +372,11 @@ pub struct PoliciesBindingsUpdatePath {
 /// `PUT /policies/bindings/{policy_binding_uuid}/`
 pub static POLICIES_BINDINGS_UPDATE: rt::Operation = rt::Operation {
     id: "policies_bindings_update",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::PUT,
     path: "/policies/bindings/{policy_binding_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policybinding", "authentik_policies.change_policybinding"]),
@@ -377,9 +406,11 @@ pub struct PoliciesBindingsUsedByListPath {
 /// `GET /policies/bindings/{policy_binding_uuid}/used_by/`
 pub static POLICIES_BINDINGS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_bindings_used_by_list",
+    document: "v3",
     resource: "policy_bindings",
     method: http::Method::GET,
     path: "/policies/bindings/{policy_binding_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies.view_policybinding"]),
@@ -453,14 +484,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_BINDINGS_USED_BY_LIST,
 ];
 
-pub fn mount<A: PolicyBindings>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_BINDINGS_CREATE, run_policies_bindings_create::<A>);
-    router.add(base, &POLICIES_BINDINGS_DESTROY, run_policies_bindings_destroy::<A>);
-    router.add(base, &POLICIES_BINDINGS_LIST, run_policies_bindings_list::<A>);
-    router.add(base, &POLICIES_BINDINGS_PARTIAL_UPDATE, run_policies_bindings_partial_update::<A>);
-    router.add(base, &POLICIES_BINDINGS_RETRIEVE, run_policies_bindings_retrieve::<A>);
-    router.add(base, &POLICIES_BINDINGS_UPDATE, run_policies_bindings_update::<A>);
-    router.add(base, &POLICIES_BINDINGS_USED_BY_LIST, run_policies_bindings_used_by_list::<A>);
+pub fn mount<A: PolicyBindings>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_BINDINGS_CREATE, run_policies_bindings_create::<A>);
+    router.add(&POLICIES_BINDINGS_DESTROY, run_policies_bindings_destroy::<A>);
+    router.add(&POLICIES_BINDINGS_LIST, run_policies_bindings_list::<A>);
+    router.add(&POLICIES_BINDINGS_PARTIAL_UPDATE, run_policies_bindings_partial_update::<A>);
+    router.add(&POLICIES_BINDINGS_RETRIEVE, run_policies_bindings_retrieve::<A>);
+    router.add(&POLICIES_BINDINGS_UPDATE, run_policies_bindings_update::<A>);
+    router.add(&POLICIES_BINDINGS_USED_BY_LIST, run_policies_bindings_used_by_list::<A>);
 }
 fn run_policies_bindings_create<A: PolicyBindings>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesPromptPromptsCreateResponse {
 /// `POST /stages/prompt/prompts/`
 pub static STAGES_PROMPT_PROMPTS_CREATE: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_create",
+    document: "v3",
     resource: "prompts",
     method: http::Method::POST,
     path: "/stages/prompt/prompts/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.add_prompt"]),
@@ -52,9 +54,11 @@ pub struct StagesPromptPromptsDestroyPath {
 /// `DELETE /stages/prompt/prompts/{prompt_uuid}/`
 pub static STAGES_PROMPT_PROMPTS_DESTROY: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_destroy",
+    document: "v3",
     resource: "prompts",
     method: http::Method::DELETE,
     path: "/stages/prompt/prompts/{prompt_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_prompt", "authentik_stages_prompt.delete_prompt"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for StagesPromptPromptsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesPromptPromptsListQuery {
     #[serde(rename = "field_key", default)]
     pub field_key: Option<String>,
@@ -98,12 +102,29 @@ pub struct StagesPromptPromptsListQuery {
     pub r#type: Option<models::StagesPromptPromptsListTypeParameter>,
 }
 
+impl std::fmt::Debug for StagesPromptPromptsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesPromptPromptsListQuery")
+            .field("field_key", &self.field_key)
+            .field("label", &self.label)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("placeholder", &self.placeholder)
+            .field("search", &self.search)
+            .field("type", &self.r#type)
+            .finish()
+    }
+}
 /// `GET /stages/prompt/prompts/`
 pub static STAGES_PROMPT_PROMPTS_LIST: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_list",
+    document: "v3",
     resource: "prompts",
     method: http::Method::GET,
     path: "/stages/prompt/prompts/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_prompt"]),
@@ -270,9 +291,11 @@ pub struct StagesPromptPromptsPartialUpdatePath {
 /// `PATCH /stages/prompt/prompts/{prompt_uuid}/`
 pub static STAGES_PROMPT_PROMPTS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_partial_update",
+    document: "v3",
     resource: "prompts",
     method: http::Method::PATCH,
     path: "/stages/prompt/prompts/{prompt_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_prompt", "authentik_stages_prompt.change_prompt"]),
@@ -297,9 +320,11 @@ impl rt::IntoResponse for StagesPromptPromptsPreviewCreateResponse {
 /// `POST /stages/prompt/prompts/preview/`
 pub static STAGES_PROMPT_PROMPTS_PREVIEW_CREATE: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_preview_create",
+    document: "v3",
     resource: "prompts",
     method: http::Method::POST,
     path: "/stages/prompt/prompts/preview/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.add_prompt"]),
@@ -329,9 +354,11 @@ pub struct StagesPromptPromptsRetrievePath {
 /// `GET /stages/prompt/prompts/{prompt_uuid}/`
 pub static STAGES_PROMPT_PROMPTS_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_retrieve",
+    document: "v3",
     resource: "prompts",
     method: http::Method::GET,
     path: "/stages/prompt/prompts/{prompt_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_prompt"]),
@@ -361,9 +388,11 @@ pub struct StagesPromptPromptsUpdatePath {
 /// `PUT /stages/prompt/prompts/{prompt_uuid}/`
 pub static STAGES_PROMPT_PROMPTS_UPDATE: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_update",
+    document: "v3",
     resource: "prompts",
     method: http::Method::PUT,
     path: "/stages/prompt/prompts/{prompt_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_prompt", "authentik_stages_prompt.change_prompt"]),
@@ -393,9 +422,11 @@ pub struct StagesPromptPromptsUsedByListPath {
 /// `GET /stages/prompt/prompts/{prompt_uuid}/used_by/`
 pub static STAGES_PROMPT_PROMPTS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_prompt_prompts_used_by_list",
+    document: "v3",
     resource: "prompts",
     method: http::Method::GET,
     path: "/stages/prompt/prompts/{prompt_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_prompt"]),
@@ -477,15 +508,15 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_PROMPT_PROMPTS_USED_BY_LIST,
 ];
 
-pub fn mount<A: Prompts>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_PROMPT_PROMPTS_CREATE, run_stages_prompt_prompts_create::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_DESTROY, run_stages_prompt_prompts_destroy::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_LIST, run_stages_prompt_prompts_list::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_PARTIAL_UPDATE, run_stages_prompt_prompts_partial_update::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_PREVIEW_CREATE, run_stages_prompt_prompts_preview_create::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_RETRIEVE, run_stages_prompt_prompts_retrieve::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_UPDATE, run_stages_prompt_prompts_update::<A>);
-    router.add(base, &STAGES_PROMPT_PROMPTS_USED_BY_LIST, run_stages_prompt_prompts_used_by_list::<A>);
+pub fn mount<A: Prompts>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_PROMPT_PROMPTS_CREATE, run_stages_prompt_prompts_create::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_DESTROY, run_stages_prompt_prompts_destroy::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_LIST, run_stages_prompt_prompts_list::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_PARTIAL_UPDATE, run_stages_prompt_prompts_partial_update::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_PREVIEW_CREATE, run_stages_prompt_prompts_preview_create::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_RETRIEVE, run_stages_prompt_prompts_retrieve::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_UPDATE, run_stages_prompt_prompts_update::<A>);
+    router.add(&STAGES_PROMPT_PROMPTS_USED_BY_LIST, run_stages_prompt_prompts_used_by_list::<A>);
 }
 fn run_stages_prompt_prompts_create<A: Prompts>(
     app: Arc<A>,

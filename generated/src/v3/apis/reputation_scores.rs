@@ -25,9 +25,11 @@ pub struct PoliciesReputationScoresDestroyPath {
 /// `DELETE /policies/reputation/scores/{reputation_uuid}/`
 pub static POLICIES_REPUTATION_SCORES_DESTROY: rt::Operation = rt::Operation {
     id: "policies_reputation_scores_destroy",
+    document: "v3",
     resource: "reputation_scores",
     method: http::Method::DELETE,
     path: "/policies/reputation/scores/{reputation_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -52,7 +54,7 @@ impl rt::IntoResponse for PoliciesReputationScoresListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct PoliciesReputationScoresListQuery {
     #[serde(rename = "identifier", default)]
     pub identifier: Option<String>,
@@ -72,12 +74,28 @@ pub struct PoliciesReputationScoresListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for PoliciesReputationScoresListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PoliciesReputationScoresListQuery")
+            .field("identifier", &self.identifier)
+            .field("identifier_in", &self.identifier_in)
+            .field("ip", &self.ip)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("score", &self.score)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /policies/reputation/scores/`
 pub static POLICIES_REPUTATION_SCORES_LIST: rt::Operation = rt::Operation {
     id: "policies_reputation_scores_list",
+    document: "v3",
     resource: "reputation_scores",
     method: http::Method::GET,
     path: "/policies/reputation/scores/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.view_reputation"]),
@@ -212,9 +230,11 @@ pub struct PoliciesReputationScoresRetrievePath {
 /// `GET /policies/reputation/scores/{reputation_uuid}/`
 pub static POLICIES_REPUTATION_SCORES_RETRIEVE: rt::Operation = rt::Operation {
     id: "policies_reputation_scores_retrieve",
+    document: "v3",
     resource: "reputation_scores",
     method: http::Method::GET,
     path: "/policies/reputation/scores/{reputation_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.view_reputation"]),
@@ -244,9 +264,11 @@ pub struct PoliciesReputationScoresUsedByListPath {
 /// `GET /policies/reputation/scores/{reputation_uuid}/used_by/`
 pub static POLICIES_REPUTATION_SCORES_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "policies_reputation_scores_used_by_list",
+    document: "v3",
     resource: "reputation_scores",
     method: http::Method::GET,
     path: "/policies/reputation/scores/{reputation_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_policies_reputation.view_reputation"]),
@@ -294,11 +316,11 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &POLICIES_REPUTATION_SCORES_USED_BY_LIST,
 ];
 
-pub fn mount<A: ReputationScores>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &POLICIES_REPUTATION_SCORES_DESTROY, run_policies_reputation_scores_destroy::<A>);
-    router.add(base, &POLICIES_REPUTATION_SCORES_LIST, run_policies_reputation_scores_list::<A>);
-    router.add(base, &POLICIES_REPUTATION_SCORES_RETRIEVE, run_policies_reputation_scores_retrieve::<A>);
-    router.add(base, &POLICIES_REPUTATION_SCORES_USED_BY_LIST, run_policies_reputation_scores_used_by_list::<A>);
+pub fn mount<A: ReputationScores>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&POLICIES_REPUTATION_SCORES_DESTROY, run_policies_reputation_scores_destroy::<A>);
+    router.add(&POLICIES_REPUTATION_SCORES_LIST, run_policies_reputation_scores_list::<A>);
+    router.add(&POLICIES_REPUTATION_SCORES_RETRIEVE, run_policies_reputation_scores_retrieve::<A>);
+    router.add(&POLICIES_REPUTATION_SCORES_USED_BY_LIST, run_policies_reputation_scores_used_by_list::<A>);
 }
 fn run_policies_reputation_scores_destroy<A: ReputationScores>(
     app: Arc<A>,

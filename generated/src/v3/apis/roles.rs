@@ -20,9 +20,11 @@ impl rt::IntoResponse for RbacRolesCreateResponse {
 /// `POST /rbac/roles/`
 pub static RBAC_ROLES_CREATE: rt::Operation = rt::Operation {
     id: "rbac_roles_create",
+    document: "v3",
     resource: "roles",
     method: http::Method::POST,
     path: "/rbac/roles/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.add_role"]),
@@ -52,9 +54,11 @@ pub struct RbacRolesDestroyPath {
 /// `DELETE /rbac/roles/{uuid}/`
 pub static RBAC_ROLES_DESTROY: rt::Operation = rt::Operation {
     id: "rbac_roles_destroy",
+    document: "v3",
     resource: "roles",
     method: http::Method::DELETE,
     path: "/rbac/roles/{uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role", "authentik_rbac.delete_role"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for RbacRolesListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct RbacRolesListQuery {
     #[serde(rename = "group__name", default)]
     pub group__name: Option<String>,
@@ -90,12 +94,25 @@ pub struct RbacRolesListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for RbacRolesListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RbacRolesListQuery")
+            .field("group__name", &self.group__name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /rbac/roles/`
 pub static RBAC_ROLES_LIST: rt::Operation = rt::Operation {
     id: "rbac_roles_list",
+    document: "v3",
     resource: "roles",
     method: http::Method::GET,
     path: "/rbac/roles/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role"]),
@@ -191,9 +208,11 @@ pub struct RbacRolesPartialUpdatePath {
 /// `PATCH /rbac/roles/{uuid}/`
 pub static RBAC_ROLES_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_roles_partial_update",
+    document: "v3",
     resource: "roles",
     method: http::Method::PATCH,
     path: "/rbac/roles/{uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role", "authentik_rbac.change_role"]),
@@ -223,9 +242,11 @@ pub struct RbacRolesRetrievePath {
 /// `GET /rbac/roles/{uuid}/`
 pub static RBAC_ROLES_RETRIEVE: rt::Operation = rt::Operation {
     id: "rbac_roles_retrieve",
+    document: "v3",
     resource: "roles",
     method: http::Method::GET,
     path: "/rbac/roles/{uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role"]),
@@ -255,9 +276,11 @@ pub struct RbacRolesUpdatePath {
 /// `PUT /rbac/roles/{uuid}/`
 pub static RBAC_ROLES_UPDATE: rt::Operation = rt::Operation {
     id: "rbac_roles_update",
+    document: "v3",
     resource: "roles",
     method: http::Method::PUT,
     path: "/rbac/roles/{uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role", "authentik_rbac.change_role"]),
@@ -287,9 +310,11 @@ pub struct RbacRolesUsedByListPath {
 /// `GET /rbac/roles/{uuid}/used_by/`
 pub static RBAC_ROLES_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "rbac_roles_used_by_list",
+    document: "v3",
     resource: "roles",
     method: http::Method::GET,
     path: "/rbac/roles/{uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_role"]),
@@ -363,14 +388,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &RBAC_ROLES_USED_BY_LIST,
 ];
 
-pub fn mount<A: Roles>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &RBAC_ROLES_CREATE, run_rbac_roles_create::<A>);
-    router.add(base, &RBAC_ROLES_DESTROY, run_rbac_roles_destroy::<A>);
-    router.add(base, &RBAC_ROLES_LIST, run_rbac_roles_list::<A>);
-    router.add(base, &RBAC_ROLES_PARTIAL_UPDATE, run_rbac_roles_partial_update::<A>);
-    router.add(base, &RBAC_ROLES_RETRIEVE, run_rbac_roles_retrieve::<A>);
-    router.add(base, &RBAC_ROLES_UPDATE, run_rbac_roles_update::<A>);
-    router.add(base, &RBAC_ROLES_USED_BY_LIST, run_rbac_roles_used_by_list::<A>);
+pub fn mount<A: Roles>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&RBAC_ROLES_CREATE, run_rbac_roles_create::<A>);
+    router.add(&RBAC_ROLES_DESTROY, run_rbac_roles_destroy::<A>);
+    router.add(&RBAC_ROLES_LIST, run_rbac_roles_list::<A>);
+    router.add(&RBAC_ROLES_PARTIAL_UPDATE, run_rbac_roles_partial_update::<A>);
+    router.add(&RBAC_ROLES_RETRIEVE, run_rbac_roles_retrieve::<A>);
+    router.add(&RBAC_ROLES_UPDATE, run_rbac_roles_update::<A>);
+    router.add(&RBAC_ROLES_USED_BY_LIST, run_rbac_roles_used_by_list::<A>);
 }
 fn run_rbac_roles_create<A: Roles>(
     app: Arc<A>,

@@ -25,9 +25,11 @@ pub struct CoreAuthenticatedSessionsDestroyPath {
 /// `DELETE /core/authenticated_sessions/{uuid}/`
 pub static CORE_AUTHENTICATED_SESSIONS_DESTROY: rt::Operation = rt::Operation {
     id: "core_authenticated_sessions_destroy",
+    document: "v3",
     resource: "sessions",
     method: http::Method::DELETE,
     path: "/core/authenticated_sessions/{uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -49,7 +51,7 @@ impl rt::IntoResponse for CoreAuthenticatedSessionsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreAuthenticatedSessionsListQuery {
     #[serde(rename = "last_ip", default)]
     pub last_ip: Option<String>,
@@ -67,12 +69,27 @@ pub struct CoreAuthenticatedSessionsListQuery {
     pub user__username: Option<String>,
 }
 
+impl std::fmt::Debug for CoreAuthenticatedSessionsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreAuthenticatedSessionsListQuery")
+            .field("last_ip", &self.last_ip)
+            .field("last_user_agent", &self.last_user_agent)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("user__username", &self.user__username)
+            .finish()
+    }
+}
 /// `GET /core/authenticated_sessions/`
 pub static CORE_AUTHENTICATED_SESSIONS_LIST: rt::Operation = rt::Operation {
     id: "core_authenticated_sessions_list",
+    document: "v3",
     resource: "sessions",
     method: http::Method::GET,
     path: "/core/authenticated_sessions/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -194,9 +211,11 @@ pub struct CoreAuthenticatedSessionsRetrievePath {
 /// `GET /core/authenticated_sessions/{uuid}/`
 pub static CORE_AUTHENTICATED_SESSIONS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_authenticated_sessions_retrieve",
+    document: "v3",
     resource: "sessions",
     method: http::Method::GET,
     path: "/core/authenticated_sessions/{uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -226,9 +245,11 @@ pub struct CoreAuthenticatedSessionsUsedByListPath {
 /// `GET /core/authenticated_sessions/{uuid}/used_by/`
 pub static CORE_AUTHENTICATED_SESSIONS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "core_authenticated_sessions_used_by_list",
+    document: "v3",
     resource: "sessions",
     method: http::Method::GET,
     path: "/core/authenticated_sessions/{uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -276,11 +297,11 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_AUTHENTICATED_SESSIONS_USED_BY_LIST,
 ];
 
-pub fn mount<A: Sessions>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &CORE_AUTHENTICATED_SESSIONS_DESTROY, run_core_authenticated_sessions_destroy::<A>);
-    router.add(base, &CORE_AUTHENTICATED_SESSIONS_LIST, run_core_authenticated_sessions_list::<A>);
-    router.add(base, &CORE_AUTHENTICATED_SESSIONS_RETRIEVE, run_core_authenticated_sessions_retrieve::<A>);
-    router.add(base, &CORE_AUTHENTICATED_SESSIONS_USED_BY_LIST, run_core_authenticated_sessions_used_by_list::<A>);
+pub fn mount<A: Sessions>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&CORE_AUTHENTICATED_SESSIONS_DESTROY, run_core_authenticated_sessions_destroy::<A>);
+    router.add(&CORE_AUTHENTICATED_SESSIONS_LIST, run_core_authenticated_sessions_list::<A>);
+    router.add(&CORE_AUTHENTICATED_SESSIONS_RETRIEVE, run_core_authenticated_sessions_retrieve::<A>);
+    router.add(&CORE_AUTHENTICATED_SESSIONS_USED_BY_LIST, run_core_authenticated_sessions_used_by_list::<A>);
 }
 fn run_core_authenticated_sessions_destroy<A: Sessions>(
     app: Arc<A>,

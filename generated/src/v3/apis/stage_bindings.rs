@@ -20,9 +20,11 @@ impl rt::IntoResponse for FlowsBindingsCreateResponse {
 /// `POST /flows/bindings/`
 pub static FLOWS_BINDINGS_CREATE: rt::Operation = rt::Operation {
     id: "flows_bindings_create",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::POST,
     path: "/flows/bindings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.add_flowstagebinding"]),
@@ -52,9 +54,11 @@ pub struct FlowsBindingsDestroyPath {
 /// `DELETE /flows/bindings/{fsb_uuid}/`
 pub static FLOWS_BINDINGS_DESTROY: rt::Operation = rt::Operation {
     id: "flows_bindings_destroy",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::DELETE,
     path: "/flows/bindings/{fsb_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flowstagebinding", "authentik_flows.delete_flowstagebinding"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for FlowsBindingsListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct FlowsBindingsListQuery {
     #[serde(rename = "evaluate_on_plan", default)]
     pub evaluate_on_plan: Option<bool>,
@@ -108,12 +112,34 @@ pub struct FlowsBindingsListQuery {
     pub target: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for FlowsBindingsListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowsBindingsListQuery")
+            .field("evaluate_on_plan", &self.evaluate_on_plan)
+            .field("fsb_uuid", &self.fsb_uuid)
+            .field("invalid_response_action", &self.invalid_response_action)
+            .field("order", &self.order)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("pbm_uuid", &self.pbm_uuid)
+            .field("policies", &self.policies)
+            .field("policy_engine_mode", &self.policy_engine_mode)
+            .field("re_evaluate_policies", &self.re_evaluate_policies)
+            .field("search", &self.search)
+            .field("stage", &self.stage)
+            .field("target", &self.target)
+            .finish()
+    }
+}
 /// `GET /flows/bindings/`
 pub static FLOWS_BINDINGS_LIST: rt::Operation = rt::Operation {
     id: "flows_bindings_list",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::GET,
     path: "/flows/bindings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flowstagebinding"]),
@@ -326,9 +352,11 @@ pub struct FlowsBindingsPartialUpdatePath {
 /// `PATCH /flows/bindings/{fsb_uuid}/`
 pub static FLOWS_BINDINGS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "flows_bindings_partial_update",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::PATCH,
     path: "/flows/bindings/{fsb_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flowstagebinding", "authentik_flows.change_flowstagebinding"]),
@@ -358,9 +386,11 @@ pub struct FlowsBindingsRetrievePath {
 /// `GET /flows/bindings/{fsb_uuid}/`
 pub static FLOWS_BINDINGS_RETRIEVE: rt::Operation = rt::Operation {
     id: "flows_bindings_retrieve",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::GET,
     path: "/flows/bindings/{fsb_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flowstagebinding"]),
@@ -390,9 +420,11 @@ pub struct FlowsBindingsUpdatePath {
 /// `PUT /flows/bindings/{fsb_uuid}/`
 pub static FLOWS_BINDINGS_UPDATE: rt::Operation = rt::Operation {
     id: "flows_bindings_update",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::PUT,
     path: "/flows/bindings/{fsb_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flowstagebinding", "authentik_flows.change_flowstagebinding"]),
@@ -422,9 +454,11 @@ pub struct FlowsBindingsUsedByListPath {
 /// `GET /flows/bindings/{fsb_uuid}/used_by/`
 pub static FLOWS_BINDINGS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "flows_bindings_used_by_list",
+    document: "v3",
     resource: "stage_bindings",
     method: http::Method::GET,
     path: "/flows/bindings/{fsb_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_flowstagebinding"]),
@@ -498,14 +532,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &FLOWS_BINDINGS_USED_BY_LIST,
 ];
 
-pub fn mount<A: StageBindings>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &FLOWS_BINDINGS_CREATE, run_flows_bindings_create::<A>);
-    router.add(base, &FLOWS_BINDINGS_DESTROY, run_flows_bindings_destroy::<A>);
-    router.add(base, &FLOWS_BINDINGS_LIST, run_flows_bindings_list::<A>);
-    router.add(base, &FLOWS_BINDINGS_PARTIAL_UPDATE, run_flows_bindings_partial_update::<A>);
-    router.add(base, &FLOWS_BINDINGS_RETRIEVE, run_flows_bindings_retrieve::<A>);
-    router.add(base, &FLOWS_BINDINGS_UPDATE, run_flows_bindings_update::<A>);
-    router.add(base, &FLOWS_BINDINGS_USED_BY_LIST, run_flows_bindings_used_by_list::<A>);
+pub fn mount<A: StageBindings>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&FLOWS_BINDINGS_CREATE, run_flows_bindings_create::<A>);
+    router.add(&FLOWS_BINDINGS_DESTROY, run_flows_bindings_destroy::<A>);
+    router.add(&FLOWS_BINDINGS_LIST, run_flows_bindings_list::<A>);
+    router.add(&FLOWS_BINDINGS_PARTIAL_UPDATE, run_flows_bindings_partial_update::<A>);
+    router.add(&FLOWS_BINDINGS_RETRIEVE, run_flows_bindings_retrieve::<A>);
+    router.add(&FLOWS_BINDINGS_UPDATE, run_flows_bindings_update::<A>);
+    router.add(&FLOWS_BINDINGS_USED_BY_LIST, run_flows_bindings_used_by_list::<A>);
 }
 fn run_flows_bindings_create<A: StageBindings>(
     app: Arc<A>,

@@ -25,9 +25,11 @@ pub struct StagesAllDestroyPath {
 /// `DELETE /stages/all/{stage_uuid}/`
 pub static STAGES_ALL_DESTROY: rt::Operation = rt::Operation {
     id: "stages_all_destroy",
+    document: "v3",
     resource: "stages",
     method: http::Method::DELETE,
     path: "/stages/all/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_stage", "authentik_flows.delete_stage"]),
@@ -49,7 +51,7 @@ impl rt::IntoResponse for StagesAllListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesAllListQuery {
     #[serde(rename = "name", default)]
     pub name: Option<String>,
@@ -63,12 +65,25 @@ pub struct StagesAllListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for StagesAllListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesAllListQuery")
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /stages/all/`
 pub static STAGES_ALL_LIST: rt::Operation = rt::Operation {
     id: "stages_all_list",
+    document: "v3",
     resource: "stages",
     method: http::Method::GET,
     path: "/stages/all/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_stage"]),
@@ -164,9 +179,11 @@ pub struct StagesAllRetrievePath {
 /// `GET /stages/all/{stage_uuid}/`
 pub static STAGES_ALL_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_all_retrieve",
+    document: "v3",
     resource: "stages",
     method: http::Method::GET,
     path: "/stages/all/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_stage"]),
@@ -191,9 +208,11 @@ impl rt::IntoResponse for StagesAllTypesListResponse {
 /// `GET /stages/all/types/`
 pub static STAGES_ALL_TYPES_LIST: rt::Operation = rt::Operation {
     id: "stages_all_types_list",
+    document: "v3",
     resource: "stages",
     method: http::Method::GET,
     path: "/stages/all/types/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -223,9 +242,11 @@ pub struct StagesAllUsedByListPath {
 /// `GET /stages/all/{stage_uuid}/used_by/`
 pub static STAGES_ALL_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_all_used_by_list",
+    document: "v3",
     resource: "stages",
     method: http::Method::GET,
     path: "/stages/all/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_flows.view_stage"]),
@@ -250,9 +271,11 @@ impl rt::IntoResponse for StagesAllUserSettingsListResponse {
 /// `GET /stages/all/user_settings/`
 pub static STAGES_ALL_USER_SETTINGS_LIST: rt::Operation = rt::Operation {
     id: "stages_all_user_settings_list",
+    document: "v3",
     resource: "stages",
     method: http::Method::GET,
     path: "/stages/all/user_settings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -314,13 +337,13 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_ALL_USER_SETTINGS_LIST,
 ];
 
-pub fn mount<A: Stages>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_ALL_DESTROY, run_stages_all_destroy::<A>);
-    router.add(base, &STAGES_ALL_LIST, run_stages_all_list::<A>);
-    router.add(base, &STAGES_ALL_RETRIEVE, run_stages_all_retrieve::<A>);
-    router.add(base, &STAGES_ALL_TYPES_LIST, run_stages_all_types_list::<A>);
-    router.add(base, &STAGES_ALL_USED_BY_LIST, run_stages_all_used_by_list::<A>);
-    router.add(base, &STAGES_ALL_USER_SETTINGS_LIST, run_stages_all_user_settings_list::<A>);
+pub fn mount<A: Stages>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_ALL_DESTROY, run_stages_all_destroy::<A>);
+    router.add(&STAGES_ALL_LIST, run_stages_all_list::<A>);
+    router.add(&STAGES_ALL_RETRIEVE, run_stages_all_retrieve::<A>);
+    router.add(&STAGES_ALL_TYPES_LIST, run_stages_all_types_list::<A>);
+    router.add(&STAGES_ALL_USED_BY_LIST, run_stages_all_used_by_list::<A>);
+    router.add(&STAGES_ALL_USER_SETTINGS_LIST, run_stages_all_user_settings_list::<A>);
 }
 fn run_stages_all_destroy<A: Stages>(
     app: Arc<A>,

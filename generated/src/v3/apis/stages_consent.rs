@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesConsentCreateResponse {
 /// `POST /stages/consent/`
 pub static STAGES_CONSENT_CREATE: rt::Operation = rt::Operation {
     id: "stages_consent_create",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::POST,
     path: "/stages/consent/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_consent.add_consentstage"]),
@@ -52,9 +54,11 @@ pub struct StagesConsentDestroyPath {
 /// `DELETE /stages/consent/{stage_uuid}/`
 pub static STAGES_CONSENT_DESTROY: rt::Operation = rt::Operation {
     id: "stages_consent_destroy",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::DELETE,
     path: "/stages/consent/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesConsentListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesConsentListQuery {
     #[serde(rename = "consent_expire_in", default)]
     pub consent_expire_in: Option<String>,
@@ -99,12 +103,28 @@ pub struct StagesConsentListQuery {
     pub stage_uuid: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for StagesConsentListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesConsentListQuery")
+            .field("consent_expire_in", &self.consent_expire_in)
+            .field("mode", &self.mode)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("stage_uuid", &self.stage_uuid)
+            .finish()
+    }
+}
 /// `GET /stages/consent/`
 pub static STAGES_CONSENT_LIST: rt::Operation = rt::Operation {
     id: "stages_consent_list",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::GET,
     path: "/stages/consent/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_consent.view_consentstage"]),
@@ -239,9 +259,11 @@ pub struct StagesConsentPartialUpdatePath {
 /// `PATCH /stages/consent/{stage_uuid}/`
 pub static STAGES_CONSENT_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_consent_partial_update",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::PATCH,
     path: "/stages/consent/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -274,9 +296,11 @@ pub struct StagesConsentRetrievePath {
 /// `GET /stages/consent/{stage_uuid}/`
 pub static STAGES_CONSENT_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_consent_retrieve",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::GET,
     path: "/stages/consent/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_consent.view_consentstage"]),
@@ -306,9 +330,11 @@ pub struct StagesConsentUpdatePath {
 /// `PUT /stages/consent/{stage_uuid}/`
 pub static STAGES_CONSENT_UPDATE: rt::Operation = rt::Operation {
     id: "stages_consent_update",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::PUT,
     path: "/stages/consent/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -341,9 +367,11 @@ pub struct StagesConsentUsedByListPath {
 /// `GET /stages/consent/{stage_uuid}/used_by/`
 pub static STAGES_CONSENT_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_consent_used_by_list",
+    document: "v3",
     resource: "stages_consent",
     method: http::Method::GET,
     path: "/stages/consent/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_consent.view_consentstage"]),
@@ -417,14 +445,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_CONSENT_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesConsent>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_CONSENT_CREATE, run_stages_consent_create::<A>);
-    router.add(base, &STAGES_CONSENT_DESTROY, run_stages_consent_destroy::<A>);
-    router.add(base, &STAGES_CONSENT_LIST, run_stages_consent_list::<A>);
-    router.add(base, &STAGES_CONSENT_PARTIAL_UPDATE, run_stages_consent_partial_update::<A>);
-    router.add(base, &STAGES_CONSENT_RETRIEVE, run_stages_consent_retrieve::<A>);
-    router.add(base, &STAGES_CONSENT_UPDATE, run_stages_consent_update::<A>);
-    router.add(base, &STAGES_CONSENT_USED_BY_LIST, run_stages_consent_used_by_list::<A>);
+pub fn mount<A: StagesConsent>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_CONSENT_CREATE, run_stages_consent_create::<A>);
+    router.add(&STAGES_CONSENT_DESTROY, run_stages_consent_destroy::<A>);
+    router.add(&STAGES_CONSENT_LIST, run_stages_consent_list::<A>);
+    router.add(&STAGES_CONSENT_PARTIAL_UPDATE, run_stages_consent_partial_update::<A>);
+    router.add(&STAGES_CONSENT_RETRIEVE, run_stages_consent_retrieve::<A>);
+    router.add(&STAGES_CONSENT_UPDATE, run_stages_consent_update::<A>);
+    router.add(&STAGES_CONSENT_USED_BY_LIST, run_stages_consent_used_by_list::<A>);
 }
 fn run_stages_consent_create<A: StagesConsent>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesDenyCreateResponse {
 /// `POST /stages/deny/`
 pub static STAGES_DENY_CREATE: rt::Operation = rt::Operation {
     id: "stages_deny_create",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::POST,
     path: "/stages/deny/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.add_denystage"]),
@@ -52,9 +54,11 @@ pub struct StagesDenyDestroyPath {
 /// `DELETE /stages/deny/{stage_uuid}/`
 pub static STAGES_DENY_DESTROY: rt::Operation = rt::Operation {
     id: "stages_deny_destroy",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::DELETE,
     path: "/stages/deny/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.view_denystage", "authentik_stages_deny.delete_denystage"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for StagesDenyListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesDenyListQuery {
     #[serde(rename = "deny_message", default)]
     pub deny_message: Option<String>,
@@ -94,12 +98,27 @@ pub struct StagesDenyListQuery {
     pub stage_uuid: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for StagesDenyListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesDenyListQuery")
+            .field("deny_message", &self.deny_message)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("stage_uuid", &self.stage_uuid)
+            .finish()
+    }
+}
 /// `GET /stages/deny/`
 pub static STAGES_DENY_LIST: rt::Operation = rt::Operation {
     id: "stages_deny_list",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::GET,
     path: "/stages/deny/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.view_denystage"]),
@@ -221,9 +240,11 @@ pub struct StagesDenyPartialUpdatePath {
 /// `PATCH /stages/deny/{stage_uuid}/`
 pub static STAGES_DENY_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_deny_partial_update",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::PATCH,
     path: "/stages/deny/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.view_denystage", "authentik_stages_deny.change_denystage"]),
@@ -253,9 +274,11 @@ pub struct StagesDenyRetrievePath {
 /// `GET /stages/deny/{stage_uuid}/`
 pub static STAGES_DENY_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_deny_retrieve",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::GET,
     path: "/stages/deny/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.view_denystage"]),
@@ -285,9 +308,11 @@ pub struct StagesDenyUpdatePath {
 /// `PUT /stages/deny/{stage_uuid}/`
 pub static STAGES_DENY_UPDATE: rt::Operation = rt::Operation {
     id: "stages_deny_update",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::PUT,
     path: "/stages/deny/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.view_denystage", "authentik_stages_deny.change_denystage"]),
@@ -317,9 +342,11 @@ pub struct StagesDenyUsedByListPath {
 /// `GET /stages/deny/{stage_uuid}/used_by/`
 pub static STAGES_DENY_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_deny_used_by_list",
+    document: "v3",
     resource: "stages_deny",
     method: http::Method::GET,
     path: "/stages/deny/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_deny.view_denystage"]),
@@ -393,14 +420,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_DENY_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesDeny>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_DENY_CREATE, run_stages_deny_create::<A>);
-    router.add(base, &STAGES_DENY_DESTROY, run_stages_deny_destroy::<A>);
-    router.add(base, &STAGES_DENY_LIST, run_stages_deny_list::<A>);
-    router.add(base, &STAGES_DENY_PARTIAL_UPDATE, run_stages_deny_partial_update::<A>);
-    router.add(base, &STAGES_DENY_RETRIEVE, run_stages_deny_retrieve::<A>);
-    router.add(base, &STAGES_DENY_UPDATE, run_stages_deny_update::<A>);
-    router.add(base, &STAGES_DENY_USED_BY_LIST, run_stages_deny_used_by_list::<A>);
+pub fn mount<A: StagesDeny>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_DENY_CREATE, run_stages_deny_create::<A>);
+    router.add(&STAGES_DENY_DESTROY, run_stages_deny_destroy::<A>);
+    router.add(&STAGES_DENY_LIST, run_stages_deny_list::<A>);
+    router.add(&STAGES_DENY_PARTIAL_UPDATE, run_stages_deny_partial_update::<A>);
+    router.add(&STAGES_DENY_RETRIEVE, run_stages_deny_retrieve::<A>);
+    router.add(&STAGES_DENY_UPDATE, run_stages_deny_update::<A>);
+    router.add(&STAGES_DENY_USED_BY_LIST, run_stages_deny_used_by_list::<A>);
 }
 fn run_stages_deny_create<A: StagesDeny>(
     app: Arc<A>,

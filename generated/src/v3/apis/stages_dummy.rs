@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesDummyCreateResponse {
 /// `POST /stages/dummy/`
 pub static STAGES_DUMMY_CREATE: rt::Operation = rt::Operation {
     id: "stages_dummy_create",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::POST,
     path: "/stages/dummy/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.add_dummystage"]),
@@ -52,9 +54,11 @@ pub struct StagesDummyDestroyPath {
 /// `DELETE /stages/dummy/{stage_uuid}/`
 pub static STAGES_DUMMY_DESTROY: rt::Operation = rt::Operation {
     id: "stages_dummy_destroy",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::DELETE,
     path: "/stages/dummy/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.view_dummystage", "authentik_stages_dummy.delete_dummystage"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for StagesDummyListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesDummyListQuery {
     #[serde(rename = "name", default)]
     pub name: Option<String>,
@@ -94,12 +98,27 @@ pub struct StagesDummyListQuery {
     pub throw_error: Option<bool>,
 }
 
+impl std::fmt::Debug for StagesDummyListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesDummyListQuery")
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("stage_uuid", &self.stage_uuid)
+            .field("throw_error", &self.throw_error)
+            .finish()
+    }
+}
 /// `GET /stages/dummy/`
 pub static STAGES_DUMMY_LIST: rt::Operation = rt::Operation {
     id: "stages_dummy_list",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::GET,
     path: "/stages/dummy/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.view_dummystage"]),
@@ -221,9 +240,11 @@ pub struct StagesDummyPartialUpdatePath {
 /// `PATCH /stages/dummy/{stage_uuid}/`
 pub static STAGES_DUMMY_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_dummy_partial_update",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::PATCH,
     path: "/stages/dummy/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.view_dummystage", "authentik_stages_dummy.change_dummystage"]),
@@ -253,9 +274,11 @@ pub struct StagesDummyRetrievePath {
 /// `GET /stages/dummy/{stage_uuid}/`
 pub static STAGES_DUMMY_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_dummy_retrieve",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::GET,
     path: "/stages/dummy/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.view_dummystage"]),
@@ -285,9 +308,11 @@ pub struct StagesDummyUpdatePath {
 /// `PUT /stages/dummy/{stage_uuid}/`
 pub static STAGES_DUMMY_UPDATE: rt::Operation = rt::Operation {
     id: "stages_dummy_update",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::PUT,
     path: "/stages/dummy/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.view_dummystage", "authentik_stages_dummy.change_dummystage"]),
@@ -317,9 +342,11 @@ pub struct StagesDummyUsedByListPath {
 /// `GET /stages/dummy/{stage_uuid}/used_by/`
 pub static STAGES_DUMMY_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_dummy_used_by_list",
+    document: "v3",
     resource: "stages_dummy",
     method: http::Method::GET,
     path: "/stages/dummy/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_dummy.view_dummystage"]),
@@ -393,14 +420,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_DUMMY_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesDummy>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_DUMMY_CREATE, run_stages_dummy_create::<A>);
-    router.add(base, &STAGES_DUMMY_DESTROY, run_stages_dummy_destroy::<A>);
-    router.add(base, &STAGES_DUMMY_LIST, run_stages_dummy_list::<A>);
-    router.add(base, &STAGES_DUMMY_PARTIAL_UPDATE, run_stages_dummy_partial_update::<A>);
-    router.add(base, &STAGES_DUMMY_RETRIEVE, run_stages_dummy_retrieve::<A>);
-    router.add(base, &STAGES_DUMMY_UPDATE, run_stages_dummy_update::<A>);
-    router.add(base, &STAGES_DUMMY_USED_BY_LIST, run_stages_dummy_used_by_list::<A>);
+pub fn mount<A: StagesDummy>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_DUMMY_CREATE, run_stages_dummy_create::<A>);
+    router.add(&STAGES_DUMMY_DESTROY, run_stages_dummy_destroy::<A>);
+    router.add(&STAGES_DUMMY_LIST, run_stages_dummy_list::<A>);
+    router.add(&STAGES_DUMMY_PARTIAL_UPDATE, run_stages_dummy_partial_update::<A>);
+    router.add(&STAGES_DUMMY_RETRIEVE, run_stages_dummy_retrieve::<A>);
+    router.add(&STAGES_DUMMY_UPDATE, run_stages_dummy_update::<A>);
+    router.add(&STAGES_DUMMY_USED_BY_LIST, run_stages_dummy_used_by_list::<A>);
 }
 fn run_stages_dummy_create<A: StagesDummy>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesEmailCreateResponse {
 /// `POST /stages/email/`
 pub static STAGES_EMAIL_CREATE: rt::Operation = rt::Operation {
     id: "stages_email_create",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::POST,
     path: "/stages/email/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.add_emailstage"]),
@@ -52,9 +54,11 @@ pub struct StagesEmailDestroyPath {
 /// `DELETE /stages/email/{stage_uuid}/`
 pub static STAGES_EMAIL_DESTROY: rt::Operation = rt::Operation {
     id: "stages_email_destroy",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::DELETE,
     path: "/stages/email/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.view_emailstage", "authentik_stages_email.delete_emailstage"]),
@@ -76,7 +80,7 @@ impl rt::IntoResponse for StagesEmailListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesEmailListQuery {
     #[serde(rename = "activate_user_on_success", default)]
     pub activate_user_on_success: Option<bool>,
@@ -114,12 +118,37 @@ pub struct StagesEmailListQuery {
     pub username: Option<String>,
 }
 
+impl std::fmt::Debug for StagesEmailListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesEmailListQuery")
+            .field("activate_user_on_success", &self.activate_user_on_success)
+            .field("from_address", &self.from_address)
+            .field("host", &self.host)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("port", &self.port)
+            .field("search", &self.search)
+            .field("subject", &self.subject)
+            .field("template", &self.template)
+            .field("timeout", &self.timeout)
+            .field("token_expiry", &self.token_expiry)
+            .field("use_global_settings", &self.use_global_settings)
+            .field("use_ssl", &self.use_ssl)
+            .field("use_tls", &self.use_tls)
+            .field("username", &self.username)
+            .finish()
+    }
+}
 /// `GET /stages/email/`
 pub static STAGES_EMAIL_LIST: rt::Operation = rt::Operation {
     id: "stages_email_list",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::GET,
     path: "/stages/email/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.view_emailstage"]),
@@ -371,9 +400,11 @@ pub struct StagesEmailPartialUpdatePath {
 /// `PATCH /stages/email/{stage_uuid}/`
 pub static STAGES_EMAIL_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_email_partial_update",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::PATCH,
     path: "/stages/email/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.view_emailstage", "authentik_stages_email.change_emailstage"]),
@@ -403,9 +434,11 @@ pub struct StagesEmailRetrievePath {
 /// `GET /stages/email/{stage_uuid}/`
 pub static STAGES_EMAIL_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_email_retrieve",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::GET,
     path: "/stages/email/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.view_emailstage"]),
@@ -430,9 +463,11 @@ impl rt::IntoResponse for StagesEmailTemplatesListResponse {
 /// `GET /stages/email/templates/`
 pub static STAGES_EMAIL_TEMPLATES_LIST: rt::Operation = rt::Operation {
     id: "stages_email_templates_list",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::GET,
     path: "/stages/email/templates/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -462,9 +497,11 @@ pub struct StagesEmailUpdatePath {
 /// `PUT /stages/email/{stage_uuid}/`
 pub static STAGES_EMAIL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_email_update",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::PUT,
     path: "/stages/email/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.view_emailstage", "authentik_stages_email.change_emailstage"]),
@@ -494,9 +531,11 @@ pub struct StagesEmailUsedByListPath {
 /// `GET /stages/email/{stage_uuid}/used_by/`
 pub static STAGES_EMAIL_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_email_used_by_list",
+    document: "v3",
     resource: "stages_email",
     method: http::Method::GET,
     path: "/stages/email/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_email.view_emailstage"]),
@@ -577,15 +616,15 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_EMAIL_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesEmail>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_EMAIL_CREATE, run_stages_email_create::<A>);
-    router.add(base, &STAGES_EMAIL_DESTROY, run_stages_email_destroy::<A>);
-    router.add(base, &STAGES_EMAIL_LIST, run_stages_email_list::<A>);
-    router.add(base, &STAGES_EMAIL_PARTIAL_UPDATE, run_stages_email_partial_update::<A>);
-    router.add(base, &STAGES_EMAIL_RETRIEVE, run_stages_email_retrieve::<A>);
-    router.add(base, &STAGES_EMAIL_TEMPLATES_LIST, run_stages_email_templates_list::<A>);
-    router.add(base, &STAGES_EMAIL_UPDATE, run_stages_email_update::<A>);
-    router.add(base, &STAGES_EMAIL_USED_BY_LIST, run_stages_email_used_by_list::<A>);
+pub fn mount<A: StagesEmail>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_EMAIL_CREATE, run_stages_email_create::<A>);
+    router.add(&STAGES_EMAIL_DESTROY, run_stages_email_destroy::<A>);
+    router.add(&STAGES_EMAIL_LIST, run_stages_email_list::<A>);
+    router.add(&STAGES_EMAIL_PARTIAL_UPDATE, run_stages_email_partial_update::<A>);
+    router.add(&STAGES_EMAIL_RETRIEVE, run_stages_email_retrieve::<A>);
+    router.add(&STAGES_EMAIL_TEMPLATES_LIST, run_stages_email_templates_list::<A>);
+    router.add(&STAGES_EMAIL_UPDATE, run_stages_email_update::<A>);
+    router.add(&STAGES_EMAIL_USED_BY_LIST, run_stages_email_used_by_list::<A>);
 }
 fn run_stages_email_create<A: StagesEmail>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesIdentificationCreateResponse {
 /// `POST /stages/identification/`
 pub static STAGES_IDENTIFICATION_CREATE: rt::Operation = rt::Operation {
     id: "stages_identification_create",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::POST,
     path: "/stages/identification/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_identification.add_identificationstage"]),
@@ -52,9 +54,11 @@ pub struct StagesIdentificationDestroyPath {
 /// `DELETE /stages/identification/{stage_uuid}/`
 pub static STAGES_IDENTIFICATION_DESTROY: rt::Operation = rt::Operation {
     id: "stages_identification_destroy",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::DELETE,
     path: "/stages/identification/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesIdentificationListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesIdentificationListQuery {
     #[serde(rename = "case_insensitive_matching", default)]
     pub case_insensitive_matching: Option<bool>,
@@ -107,12 +111,32 @@ pub struct StagesIdentificationListQuery {
     pub show_source_labels: Option<bool>,
 }
 
+impl std::fmt::Debug for StagesIdentificationListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesIdentificationListQuery")
+            .field("case_insensitive_matching", &self.case_insensitive_matching)
+            .field("enrollment_flow", &self.enrollment_flow)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("password_stage", &self.password_stage)
+            .field("passwordless_flow", &self.passwordless_flow)
+            .field("recovery_flow", &self.recovery_flow)
+            .field("search", &self.search)
+            .field("show_matched_user", &self.show_matched_user)
+            .field("show_source_labels", &self.show_source_labels)
+            .finish()
+    }
+}
 /// `GET /stages/identification/`
 pub static STAGES_IDENTIFICATION_LIST: rt::Operation = rt::Operation {
     id: "stages_identification_list",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::GET,
     path: "/stages/identification/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_identification.view_identificationstage"]),
@@ -299,9 +323,11 @@ pub struct StagesIdentificationPartialUpdatePath {
 /// `PATCH /stages/identification/{stage_uuid}/`
 pub static STAGES_IDENTIFICATION_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_identification_partial_update",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::PATCH,
     path: "/stages/identification/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -334,9 +360,11 @@ pub struct StagesIdentificationRetrievePath {
 /// `GET /stages/identification/{stage_uuid}/`
 pub static STAGES_IDENTIFICATION_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_identification_retrieve",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::GET,
     path: "/stages/identification/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_identification.view_identificationstage"]),
@@ -366,9 +394,11 @@ pub struct StagesIdentificationUpdatePath {
 /// `PUT /stages/identification/{stage_uuid}/`
 pub static STAGES_IDENTIFICATION_UPDATE: rt::Operation = rt::Operation {
     id: "stages_identification_update",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::PUT,
     path: "/stages/identification/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -401,9 +431,11 @@ pub struct StagesIdentificationUsedByListPath {
 /// `GET /stages/identification/{stage_uuid}/used_by/`
 pub static STAGES_IDENTIFICATION_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_identification_used_by_list",
+    document: "v3",
     resource: "stages_identification",
     method: http::Method::GET,
     path: "/stages/identification/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_identification.view_identificationstage"]),
@@ -477,14 +509,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_IDENTIFICATION_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesIdentification>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_IDENTIFICATION_CREATE, run_stages_identification_create::<A>);
-    router.add(base, &STAGES_IDENTIFICATION_DESTROY, run_stages_identification_destroy::<A>);
-    router.add(base, &STAGES_IDENTIFICATION_LIST, run_stages_identification_list::<A>);
-    router.add(base, &STAGES_IDENTIFICATION_PARTIAL_UPDATE, run_stages_identification_partial_update::<A>);
-    router.add(base, &STAGES_IDENTIFICATION_RETRIEVE, run_stages_identification_retrieve::<A>);
-    router.add(base, &STAGES_IDENTIFICATION_UPDATE, run_stages_identification_update::<A>);
-    router.add(base, &STAGES_IDENTIFICATION_USED_BY_LIST, run_stages_identification_used_by_list::<A>);
+pub fn mount<A: StagesIdentification>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_IDENTIFICATION_CREATE, run_stages_identification_create::<A>);
+    router.add(&STAGES_IDENTIFICATION_DESTROY, run_stages_identification_destroy::<A>);
+    router.add(&STAGES_IDENTIFICATION_LIST, run_stages_identification_list::<A>);
+    router.add(&STAGES_IDENTIFICATION_PARTIAL_UPDATE, run_stages_identification_partial_update::<A>);
+    router.add(&STAGES_IDENTIFICATION_RETRIEVE, run_stages_identification_retrieve::<A>);
+    router.add(&STAGES_IDENTIFICATION_UPDATE, run_stages_identification_update::<A>);
+    router.add(&STAGES_IDENTIFICATION_USED_BY_LIST, run_stages_identification_used_by_list::<A>);
 }
 fn run_stages_identification_create<A: StagesIdentification>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesPasswordCreateResponse {
 /// `POST /stages/password/`
 pub static STAGES_PASSWORD_CREATE: rt::Operation = rt::Operation {
     id: "stages_password_create",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::POST,
     path: "/stages/password/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_password.add_passwordstage"]),
@@ -52,9 +54,11 @@ pub struct StagesPasswordDestroyPath {
 /// `DELETE /stages/password/{stage_uuid}/`
 pub static STAGES_PASSWORD_DESTROY: rt::Operation = rt::Operation {
     id: "stages_password_destroy",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::DELETE,
     path: "/stages/password/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesPasswordListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesPasswordListQuery {
     #[serde(rename = "allow_show_password", default)]
     pub allow_show_password: Option<bool>,
@@ -99,12 +103,28 @@ pub struct StagesPasswordListQuery {
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for StagesPasswordListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesPasswordListQuery")
+            .field("allow_show_password", &self.allow_show_password)
+            .field("configure_flow", &self.configure_flow)
+            .field("failed_attempts_before_cancel", &self.failed_attempts_before_cancel)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .finish()
+    }
+}
 /// `GET /stages/password/`
 pub static STAGES_PASSWORD_LIST: rt::Operation = rt::Operation {
     id: "stages_password_list",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::GET,
     path: "/stages/password/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_password.view_passwordstage"]),
@@ -239,9 +259,11 @@ pub struct StagesPasswordPartialUpdatePath {
 /// `PATCH /stages/password/{stage_uuid}/`
 pub static STAGES_PASSWORD_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_password_partial_update",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::PATCH,
     path: "/stages/password/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -274,9 +296,11 @@ pub struct StagesPasswordRetrievePath {
 /// `GET /stages/password/{stage_uuid}/`
 pub static STAGES_PASSWORD_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_password_retrieve",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::GET,
     path: "/stages/password/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_password.view_passwordstage"]),
@@ -306,9 +330,11 @@ pub struct StagesPasswordUpdatePath {
 /// `PUT /stages/password/{stage_uuid}/`
 pub static STAGES_PASSWORD_UPDATE: rt::Operation = rt::Operation {
     id: "stages_password_update",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::PUT,
     path: "/stages/password/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -341,9 +367,11 @@ pub struct StagesPasswordUsedByListPath {
 /// `GET /stages/password/{stage_uuid}/used_by/`
 pub static STAGES_PASSWORD_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_password_used_by_list",
+    document: "v3",
     resource: "stages_password",
     method: http::Method::GET,
     path: "/stages/password/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_password.view_passwordstage"]),
@@ -417,14 +445,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_PASSWORD_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesPassword>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_PASSWORD_CREATE, run_stages_password_create::<A>);
-    router.add(base, &STAGES_PASSWORD_DESTROY, run_stages_password_destroy::<A>);
-    router.add(base, &STAGES_PASSWORD_LIST, run_stages_password_list::<A>);
-    router.add(base, &STAGES_PASSWORD_PARTIAL_UPDATE, run_stages_password_partial_update::<A>);
-    router.add(base, &STAGES_PASSWORD_RETRIEVE, run_stages_password_retrieve::<A>);
-    router.add(base, &STAGES_PASSWORD_UPDATE, run_stages_password_update::<A>);
-    router.add(base, &STAGES_PASSWORD_USED_BY_LIST, run_stages_password_used_by_list::<A>);
+pub fn mount<A: StagesPassword>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_PASSWORD_CREATE, run_stages_password_create::<A>);
+    router.add(&STAGES_PASSWORD_DESTROY, run_stages_password_destroy::<A>);
+    router.add(&STAGES_PASSWORD_LIST, run_stages_password_list::<A>);
+    router.add(&STAGES_PASSWORD_PARTIAL_UPDATE, run_stages_password_partial_update::<A>);
+    router.add(&STAGES_PASSWORD_RETRIEVE, run_stages_password_retrieve::<A>);
+    router.add(&STAGES_PASSWORD_UPDATE, run_stages_password_update::<A>);
+    router.add(&STAGES_PASSWORD_USED_BY_LIST, run_stages_password_used_by_list::<A>);
 }
 fn run_stages_password_create<A: StagesPassword>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesPromptStagesCreateResponse {
 /// `POST /stages/prompt/stages/`
 pub static STAGES_PROMPT_STAGES_CREATE: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_create",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::POST,
     path: "/stages/prompt/stages/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.add_promptstage"]),
@@ -52,9 +54,11 @@ pub struct StagesPromptStagesDestroyPath {
 /// `DELETE /stages/prompt/stages/{stage_uuid}/`
 pub static STAGES_PROMPT_STAGES_DESTROY: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_destroy",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::DELETE,
     path: "/stages/prompt/stages/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesPromptStagesListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesPromptStagesListQuery {
     #[serde(rename = "fields", default)]
     pub fields: Vec<uuid::Uuid>,
@@ -99,12 +103,28 @@ pub struct StagesPromptStagesListQuery {
     pub validation_policies: Vec<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for StagesPromptStagesListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesPromptStagesListQuery")
+            .field("fields", &self.fields)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("stage_uuid", &self.stage_uuid)
+            .field("validation_policies", &self.validation_policies)
+            .finish()
+    }
+}
 /// `GET /stages/prompt/stages/`
 pub static STAGES_PROMPT_STAGES_LIST: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_list",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::GET,
     path: "/stages/prompt/stages/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_promptstage"]),
@@ -239,9 +259,11 @@ pub struct StagesPromptStagesPartialUpdatePath {
 /// `PATCH /stages/prompt/stages/{stage_uuid}/`
 pub static STAGES_PROMPT_STAGES_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_partial_update",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::PATCH,
     path: "/stages/prompt/stages/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -274,9 +296,11 @@ pub struct StagesPromptStagesRetrievePath {
 /// `GET /stages/prompt/stages/{stage_uuid}/`
 pub static STAGES_PROMPT_STAGES_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_retrieve",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::GET,
     path: "/stages/prompt/stages/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_promptstage"]),
@@ -306,9 +330,11 @@ pub struct StagesPromptStagesUpdatePath {
 /// `PUT /stages/prompt/stages/{stage_uuid}/`
 pub static STAGES_PROMPT_STAGES_UPDATE: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_update",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::PUT,
     path: "/stages/prompt/stages/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -341,9 +367,11 @@ pub struct StagesPromptStagesUsedByListPath {
 /// `GET /stages/prompt/stages/{stage_uuid}/used_by/`
 pub static STAGES_PROMPT_STAGES_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_prompt_stages_used_by_list",
+    document: "v3",
     resource: "stages_prompt",
     method: http::Method::GET,
     path: "/stages/prompt/stages/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_prompt.view_promptstage"]),
@@ -417,14 +445,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_PROMPT_STAGES_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesPrompt>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_PROMPT_STAGES_CREATE, run_stages_prompt_stages_create::<A>);
-    router.add(base, &STAGES_PROMPT_STAGES_DESTROY, run_stages_prompt_stages_destroy::<A>);
-    router.add(base, &STAGES_PROMPT_STAGES_LIST, run_stages_prompt_stages_list::<A>);
-    router.add(base, &STAGES_PROMPT_STAGES_PARTIAL_UPDATE, run_stages_prompt_stages_partial_update::<A>);
-    router.add(base, &STAGES_PROMPT_STAGES_RETRIEVE, run_stages_prompt_stages_retrieve::<A>);
-    router.add(base, &STAGES_PROMPT_STAGES_UPDATE, run_stages_prompt_stages_update::<A>);
-    router.add(base, &STAGES_PROMPT_STAGES_USED_BY_LIST, run_stages_prompt_stages_used_by_list::<A>);
+pub fn mount<A: StagesPrompt>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_PROMPT_STAGES_CREATE, run_stages_prompt_stages_create::<A>);
+    router.add(&STAGES_PROMPT_STAGES_DESTROY, run_stages_prompt_stages_destroy::<A>);
+    router.add(&STAGES_PROMPT_STAGES_LIST, run_stages_prompt_stages_list::<A>);
+    router.add(&STAGES_PROMPT_STAGES_PARTIAL_UPDATE, run_stages_prompt_stages_partial_update::<A>);
+    router.add(&STAGES_PROMPT_STAGES_RETRIEVE, run_stages_prompt_stages_retrieve::<A>);
+    router.add(&STAGES_PROMPT_STAGES_UPDATE, run_stages_prompt_stages_update::<A>);
+    router.add(&STAGES_PROMPT_STAGES_USED_BY_LIST, run_stages_prompt_stages_used_by_list::<A>);
 }
 fn run_stages_prompt_stages_create<A: StagesPrompt>(
     app: Arc<A>,

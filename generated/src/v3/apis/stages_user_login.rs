@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesUserLoginCreateResponse {
 /// `POST /stages/user_login/`
 pub static STAGES_USER_LOGIN_CREATE: rt::Operation = rt::Operation {
     id: "stages_user_login_create",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::POST,
     path: "/stages/user_login/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_login.add_userloginstage"]),
@@ -52,9 +54,11 @@ pub struct StagesUserLoginDestroyPath {
 /// `DELETE /stages/user_login/{stage_uuid}/`
 pub static STAGES_USER_LOGIN_DESTROY: rt::Operation = rt::Operation {
     id: "stages_user_login_destroy",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::DELETE,
     path: "/stages/user_login/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesUserLoginListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesUserLoginListQuery {
     #[serde(rename = "geoip_binding", default)]
     pub geoip_binding: Option<models::StagesUserLoginListGeoipBindingParameter>,
@@ -105,12 +109,31 @@ pub struct StagesUserLoginListQuery {
     pub terminate_other_sessions: Option<bool>,
 }
 
+impl std::fmt::Debug for StagesUserLoginListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesUserLoginListQuery")
+            .field("geoip_binding", &self.geoip_binding)
+            .field("name", &self.name)
+            .field("network_binding", &self.network_binding)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("remember_me_offset", &self.remember_me_offset)
+            .field("search", &self.search)
+            .field("session_duration", &self.session_duration)
+            .field("stage_uuid", &self.stage_uuid)
+            .field("terminate_other_sessions", &self.terminate_other_sessions)
+            .finish()
+    }
+}
 /// `GET /stages/user_login/`
 pub static STAGES_USER_LOGIN_LIST: rt::Operation = rt::Operation {
     id: "stages_user_login_list",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::GET,
     path: "/stages/user_login/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_login.view_userloginstage"]),
@@ -284,9 +307,11 @@ pub struct StagesUserLoginPartialUpdatePath {
 /// `PATCH /stages/user_login/{stage_uuid}/`
 pub static STAGES_USER_LOGIN_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_user_login_partial_update",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::PATCH,
     path: "/stages/user_login/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -319,9 +344,11 @@ pub struct StagesUserLoginRetrievePath {
 /// `GET /stages/user_login/{stage_uuid}/`
 pub static STAGES_USER_LOGIN_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_user_login_retrieve",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::GET,
     path: "/stages/user_login/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_login.view_userloginstage"]),
@@ -351,9 +378,11 @@ pub struct StagesUserLoginUpdatePath {
 /// `PUT /stages/user_login/{stage_uuid}/`
 pub static STAGES_USER_LOGIN_UPDATE: rt::Operation = rt::Operation {
     id: "stages_user_login_update",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::PUT,
     path: "/stages/user_login/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -386,9 +415,11 @@ pub struct StagesUserLoginUsedByListPath {
 /// `GET /stages/user_login/{stage_uuid}/used_by/`
 pub static STAGES_USER_LOGIN_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_user_login_used_by_list",
+    document: "v3",
     resource: "stages_user_login",
     method: http::Method::GET,
     path: "/stages/user_login/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_login.view_userloginstage"]),
@@ -462,14 +493,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_USER_LOGIN_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesUserLogin>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_USER_LOGIN_CREATE, run_stages_user_login_create::<A>);
-    router.add(base, &STAGES_USER_LOGIN_DESTROY, run_stages_user_login_destroy::<A>);
-    router.add(base, &STAGES_USER_LOGIN_LIST, run_stages_user_login_list::<A>);
-    router.add(base, &STAGES_USER_LOGIN_PARTIAL_UPDATE, run_stages_user_login_partial_update::<A>);
-    router.add(base, &STAGES_USER_LOGIN_RETRIEVE, run_stages_user_login_retrieve::<A>);
-    router.add(base, &STAGES_USER_LOGIN_UPDATE, run_stages_user_login_update::<A>);
-    router.add(base, &STAGES_USER_LOGIN_USED_BY_LIST, run_stages_user_login_used_by_list::<A>);
+pub fn mount<A: StagesUserLogin>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_USER_LOGIN_CREATE, run_stages_user_login_create::<A>);
+    router.add(&STAGES_USER_LOGIN_DESTROY, run_stages_user_login_destroy::<A>);
+    router.add(&STAGES_USER_LOGIN_LIST, run_stages_user_login_list::<A>);
+    router.add(&STAGES_USER_LOGIN_PARTIAL_UPDATE, run_stages_user_login_partial_update::<A>);
+    router.add(&STAGES_USER_LOGIN_RETRIEVE, run_stages_user_login_retrieve::<A>);
+    router.add(&STAGES_USER_LOGIN_UPDATE, run_stages_user_login_update::<A>);
+    router.add(&STAGES_USER_LOGIN_USED_BY_LIST, run_stages_user_login_used_by_list::<A>);
 }
 fn run_stages_user_login_create<A: StagesUserLogin>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesUserLogoutCreateResponse {
 /// `POST /stages/user_logout/`
 pub static STAGES_USER_LOGOUT_CREATE: rt::Operation = rt::Operation {
     id: "stages_user_logout_create",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::POST,
     path: "/stages/user_logout/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_logout.add_userlogoutstage"]),
@@ -52,9 +54,11 @@ pub struct StagesUserLogoutDestroyPath {
 /// `DELETE /stages/user_logout/{stage_uuid}/`
 pub static STAGES_USER_LOGOUT_DESTROY: rt::Operation = rt::Operation {
     id: "stages_user_logout_destroy",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::DELETE,
     path: "/stages/user_logout/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesUserLogoutListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesUserLogoutListQuery {
     #[serde(rename = "name", default)]
     pub name: Option<String>,
@@ -95,12 +99,26 @@ pub struct StagesUserLogoutListQuery {
     pub stage_uuid: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for StagesUserLogoutListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesUserLogoutListQuery")
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("stage_uuid", &self.stage_uuid)
+            .finish()
+    }
+}
 /// `GET /stages/user_logout/`
 pub static STAGES_USER_LOGOUT_LIST: rt::Operation = rt::Operation {
     id: "stages_user_logout_list",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::GET,
     path: "/stages/user_logout/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_logout.view_userlogoutstage"]),
@@ -209,9 +227,11 @@ pub struct StagesUserLogoutPartialUpdatePath {
 /// `PATCH /stages/user_logout/{stage_uuid}/`
 pub static STAGES_USER_LOGOUT_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_user_logout_partial_update",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::PATCH,
     path: "/stages/user_logout/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -244,9 +264,11 @@ pub struct StagesUserLogoutRetrievePath {
 /// `GET /stages/user_logout/{stage_uuid}/`
 pub static STAGES_USER_LOGOUT_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_user_logout_retrieve",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::GET,
     path: "/stages/user_logout/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_logout.view_userlogoutstage"]),
@@ -276,9 +298,11 @@ pub struct StagesUserLogoutUpdatePath {
 /// `PUT /stages/user_logout/{stage_uuid}/`
 pub static STAGES_USER_LOGOUT_UPDATE: rt::Operation = rt::Operation {
     id: "stages_user_logout_update",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::PUT,
     path: "/stages/user_logout/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -311,9 +335,11 @@ pub struct StagesUserLogoutUsedByListPath {
 /// `GET /stages/user_logout/{stage_uuid}/used_by/`
 pub static STAGES_USER_LOGOUT_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_user_logout_used_by_list",
+    document: "v3",
     resource: "stages_user_logout",
     method: http::Method::GET,
     path: "/stages/user_logout/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_logout.view_userlogoutstage"]),
@@ -387,14 +413,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_USER_LOGOUT_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesUserLogout>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_USER_LOGOUT_CREATE, run_stages_user_logout_create::<A>);
-    router.add(base, &STAGES_USER_LOGOUT_DESTROY, run_stages_user_logout_destroy::<A>);
-    router.add(base, &STAGES_USER_LOGOUT_LIST, run_stages_user_logout_list::<A>);
-    router.add(base, &STAGES_USER_LOGOUT_PARTIAL_UPDATE, run_stages_user_logout_partial_update::<A>);
-    router.add(base, &STAGES_USER_LOGOUT_RETRIEVE, run_stages_user_logout_retrieve::<A>);
-    router.add(base, &STAGES_USER_LOGOUT_UPDATE, run_stages_user_logout_update::<A>);
-    router.add(base, &STAGES_USER_LOGOUT_USED_BY_LIST, run_stages_user_logout_used_by_list::<A>);
+pub fn mount<A: StagesUserLogout>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_USER_LOGOUT_CREATE, run_stages_user_logout_create::<A>);
+    router.add(&STAGES_USER_LOGOUT_DESTROY, run_stages_user_logout_destroy::<A>);
+    router.add(&STAGES_USER_LOGOUT_LIST, run_stages_user_logout_list::<A>);
+    router.add(&STAGES_USER_LOGOUT_PARTIAL_UPDATE, run_stages_user_logout_partial_update::<A>);
+    router.add(&STAGES_USER_LOGOUT_RETRIEVE, run_stages_user_logout_retrieve::<A>);
+    router.add(&STAGES_USER_LOGOUT_UPDATE, run_stages_user_logout_update::<A>);
+    router.add(&STAGES_USER_LOGOUT_USED_BY_LIST, run_stages_user_logout_used_by_list::<A>);
 }
 fn run_stages_user_logout_create<A: StagesUserLogout>(
     app: Arc<A>,

@@ -20,9 +20,11 @@ impl rt::IntoResponse for StagesUserWriteCreateResponse {
 /// `POST /stages/user_write/`
 pub static STAGES_USER_WRITE_CREATE: rt::Operation = rt::Operation {
     id: "stages_user_write_create",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::POST,
     path: "/stages/user_write/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_write.add_userwritestage"]),
@@ -52,9 +54,11 @@ pub struct StagesUserWriteDestroyPath {
 /// `DELETE /stages/user_write/{stage_uuid}/`
 pub static STAGES_USER_WRITE_DESTROY: rt::Operation = rt::Operation {
     id: "stages_user_write_destroy",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::DELETE,
     path: "/stages/user_write/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -79,7 +83,7 @@ impl rt::IntoResponse for StagesUserWriteListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct StagesUserWriteListQuery {
     #[serde(rename = "create_users_as_inactive", default)]
     pub create_users_as_inactive: Option<bool>,
@@ -105,12 +109,31 @@ pub struct StagesUserWriteListQuery {
     pub user_type: Option<models::CoreUsersListTypeParameterInner>,
 }
 
+impl std::fmt::Debug for StagesUserWriteListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StagesUserWriteListQuery")
+            .field("create_users_as_inactive", &self.create_users_as_inactive)
+            .field("create_users_group", &self.create_users_group)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("stage_uuid", &self.stage_uuid)
+            .field("user_creation_mode", &self.user_creation_mode)
+            .field("user_path_template", &self.user_path_template)
+            .field("user_type", &self.user_type)
+            .finish()
+    }
+}
 /// `GET /stages/user_write/`
 pub static STAGES_USER_WRITE_LIST: rt::Operation = rt::Operation {
     id: "stages_user_write_list",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::GET,
     path: "/stages/user_write/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_write.view_userwritestage"]),
@@ -284,9 +307,11 @@ pub struct StagesUserWritePartialUpdatePath {
 /// `PATCH /stages/user_write/{stage_uuid}/`
 pub static STAGES_USER_WRITE_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "stages_user_write_partial_update",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::PATCH,
     path: "/stages/user_write/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -319,9 +344,11 @@ pub struct StagesUserWriteRetrievePath {
 /// `GET /stages/user_write/{stage_uuid}/`
 pub static STAGES_USER_WRITE_RETRIEVE: rt::Operation = rt::Operation {
     id: "stages_user_write_retrieve",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::GET,
     path: "/stages/user_write/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_write.view_userwritestage"]),
@@ -351,9 +378,11 @@ pub struct StagesUserWriteUpdatePath {
 /// `PUT /stages/user_write/{stage_uuid}/`
 pub static STAGES_USER_WRITE_UPDATE: rt::Operation = rt::Operation {
     id: "stages_user_write_update",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::PUT,
     path: "/stages/user_write/{stage_uuid}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -386,9 +415,11 @@ pub struct StagesUserWriteUsedByListPath {
 /// `GET /stages/user_write/{stage_uuid}/used_by/`
 pub static STAGES_USER_WRITE_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "stages_user_write_used_by_list",
+    document: "v3",
     resource: "stages_user_write",
     method: http::Method::GET,
     path: "/stages/user_write/{stage_uuid}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_stages_user_write.view_userwritestage"]),
@@ -462,14 +493,14 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &STAGES_USER_WRITE_USED_BY_LIST,
 ];
 
-pub fn mount<A: StagesUserWrite>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &STAGES_USER_WRITE_CREATE, run_stages_user_write_create::<A>);
-    router.add(base, &STAGES_USER_WRITE_DESTROY, run_stages_user_write_destroy::<A>);
-    router.add(base, &STAGES_USER_WRITE_LIST, run_stages_user_write_list::<A>);
-    router.add(base, &STAGES_USER_WRITE_PARTIAL_UPDATE, run_stages_user_write_partial_update::<A>);
-    router.add(base, &STAGES_USER_WRITE_RETRIEVE, run_stages_user_write_retrieve::<A>);
-    router.add(base, &STAGES_USER_WRITE_UPDATE, run_stages_user_write_update::<A>);
-    router.add(base, &STAGES_USER_WRITE_USED_BY_LIST, run_stages_user_write_used_by_list::<A>);
+pub fn mount<A: StagesUserWrite>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&STAGES_USER_WRITE_CREATE, run_stages_user_write_create::<A>);
+    router.add(&STAGES_USER_WRITE_DESTROY, run_stages_user_write_destroy::<A>);
+    router.add(&STAGES_USER_WRITE_LIST, run_stages_user_write_list::<A>);
+    router.add(&STAGES_USER_WRITE_PARTIAL_UPDATE, run_stages_user_write_partial_update::<A>);
+    router.add(&STAGES_USER_WRITE_RETRIEVE, run_stages_user_write_retrieve::<A>);
+    router.add(&STAGES_USER_WRITE_UPDATE, run_stages_user_write_update::<A>);
+    router.add(&STAGES_USER_WRITE_USED_BY_LIST, run_stages_user_write_used_by_list::<A>);
 }
 fn run_stages_user_write_create<A: StagesUserWrite>(
     app: Arc<A>,

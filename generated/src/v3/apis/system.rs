@@ -20,9 +20,11 @@ impl rt::IntoResponse for AdminSettingsPartialUpdateResponse {
 /// `PATCH /admin/settings/`
 pub static ADMIN_SETTINGS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "admin_settings_partial_update",
+    document: "v3",
     resource: "system",
     method: http::Method::PATCH,
     path: "/admin/settings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.edit_system_settings"]),
@@ -47,9 +49,11 @@ impl rt::IntoResponse for AdminSettingsRetrieveResponse {
 /// `GET /admin/settings/`
 pub static ADMIN_SETTINGS_RETRIEVE: rt::Operation = rt::Operation {
     id: "admin_settings_retrieve",
+    document: "v3",
     resource: "system",
     method: http::Method::GET,
     path: "/admin/settings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_system_settings"]),
@@ -74,9 +78,11 @@ impl rt::IntoResponse for AdminSettingsUpdateResponse {
 /// `PUT /admin/settings/`
 pub static ADMIN_SETTINGS_UPDATE: rt::Operation = rt::Operation {
     id: "admin_settings_update",
+    document: "v3",
     resource: "system",
     method: http::Method::PUT,
     path: "/admin/settings/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.edit_system_settings"]),
@@ -101,9 +107,11 @@ impl rt::IntoResponse for AdminSystemCreateResponse {
 /// `POST /admin/system/`
 pub static ADMIN_SYSTEM_CREATE: rt::Operation = rt::Operation {
     id: "admin_system_create",
+    document: "v3",
     resource: "system",
     method: http::Method::POST,
     path: "/admin/system/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_system_info"]),
@@ -128,9 +136,11 @@ impl rt::IntoResponse for AdminSystemRetrieveResponse {
 /// `GET /admin/system/`
 pub static ADMIN_SYSTEM_RETRIEVE: rt::Operation = rt::Operation {
     id: "admin_system_retrieve",
+    document: "v3",
     resource: "system",
     method: http::Method::GET,
     path: "/admin/system/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_rbac.view_system_info"]),
@@ -155,9 +165,11 @@ impl rt::IntoResponse for AdminVersionRetrieveResponse {
 /// `GET /admin/version/`
 pub static ADMIN_VERSION_RETRIEVE: rt::Operation = rt::Operation {
     id: "admin_version_retrieve",
+    document: "v3",
     resource: "system",
     method: http::Method::GET,
     path: "/admin/version/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -182,9 +194,11 @@ impl rt::IntoResponse for RootConfigRetrieveResponse {
 /// `GET /root/config/`
 pub static ROOT_CONFIG_RETRIEVE: rt::Operation = rt::Operation {
     id: "root_config_retrieve",
+    document: "v3",
     resource: "system",
     method: http::Method::GET,
     path: "/root/config/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: true,
     access: rt::Access::Public,
@@ -206,7 +220,7 @@ impl rt::IntoResponse for SchemaRetrieveResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct SchemaRetrieveQuery {
     #[serde(rename = "format", default)]
     pub format: Option<models::SchemaRetrieveFormatParameter>,
@@ -214,12 +228,19 @@ pub struct SchemaRetrieveQuery {
     pub lang: Option<String>,
 }
 
+impl std::fmt::Debug for SchemaRetrieveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SchemaRetrieveQuery").field("format", &self.format).field("lang", &self.lang).finish()
+    }
+}
 /// `GET /schema/`
 pub static SCHEMA_RETRIEVE: rt::Operation = rt::Operation {
     id: "schema_retrieve",
+    document: "v3",
     resource: "system",
     method: http::Method::GET,
     path: "/schema/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: true,
     access: rt::Access::Public,
@@ -321,15 +342,15 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &SCHEMA_RETRIEVE,
 ];
 
-pub fn mount<A: System>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &ADMIN_SETTINGS_PARTIAL_UPDATE, run_admin_settings_partial_update::<A>);
-    router.add(base, &ADMIN_SETTINGS_RETRIEVE, run_admin_settings_retrieve::<A>);
-    router.add(base, &ADMIN_SETTINGS_UPDATE, run_admin_settings_update::<A>);
-    router.add(base, &ADMIN_SYSTEM_CREATE, run_admin_system_create::<A>);
-    router.add(base, &ADMIN_SYSTEM_RETRIEVE, run_admin_system_retrieve::<A>);
-    router.add(base, &ADMIN_VERSION_RETRIEVE, run_admin_version_retrieve::<A>);
-    router.add(base, &ROOT_CONFIG_RETRIEVE, run_root_config_retrieve::<A>);
-    router.add(base, &SCHEMA_RETRIEVE, run_schema_retrieve::<A>);
+pub fn mount<A: System>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&ADMIN_SETTINGS_PARTIAL_UPDATE, run_admin_settings_partial_update::<A>);
+    router.add(&ADMIN_SETTINGS_RETRIEVE, run_admin_settings_retrieve::<A>);
+    router.add(&ADMIN_SETTINGS_UPDATE, run_admin_settings_update::<A>);
+    router.add(&ADMIN_SYSTEM_CREATE, run_admin_system_create::<A>);
+    router.add(&ADMIN_SYSTEM_RETRIEVE, run_admin_system_retrieve::<A>);
+    router.add(&ADMIN_VERSION_RETRIEVE, run_admin_version_retrieve::<A>);
+    router.add(&ROOT_CONFIG_RETRIEVE, run_root_config_retrieve::<A>);
+    router.add(&SCHEMA_RETRIEVE, run_schema_retrieve::<A>);
 }
 fn run_admin_settings_partial_update<A: System>(
     app: Arc<A>,

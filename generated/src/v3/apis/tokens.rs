@@ -20,9 +20,11 @@ impl rt::IntoResponse for CoreTokensCreateResponse {
 /// `POST /core/tokens/`
 pub static CORE_TOKENS_CREATE: rt::Operation = rt::Operation {
     id: "core_tokens_create",
+    document: "v3",
     resource: "tokens",
     method: http::Method::POST,
     path: "/core/tokens/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -52,9 +54,11 @@ pub struct CoreTokensDestroyPath {
 /// `DELETE /core/tokens/{identifier}/`
 pub static CORE_TOKENS_DESTROY: rt::Operation = rt::Operation {
     id: "core_tokens_destroy",
+    document: "v3",
     resource: "tokens",
     method: http::Method::DELETE,
     path: "/core/tokens/{identifier}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -76,7 +80,7 @@ impl rt::IntoResponse for CoreTokensListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreTokensListQuery {
     #[serde(rename = "include_groups", default)]
     pub include_groups: Option<bool>,
@@ -104,12 +108,32 @@ pub struct CoreTokensListQuery {
     pub user__username: Option<String>,
 }
 
+impl std::fmt::Debug for CoreTokensListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreTokensListQuery")
+            .field("include_groups", &self.include_groups)
+            .field("description", &self.description)
+            .field("expires", &self.expires)
+            .field("expiring", &self.expiring)
+            .field("identifier", &self.identifier)
+            .field("intent", &self.intent)
+            .field("managed", &self.managed)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("search", &self.search)
+            .field("user__username", &self.user__username)
+            .finish()
+    }
+}
 /// `GET /core/tokens/`
 pub static CORE_TOKENS_LIST: rt::Operation = rt::Operation {
     id: "core_tokens_list",
+    document: "v3",
     resource: "tokens",
     method: http::Method::GET,
     path: "/core/tokens/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -296,9 +320,11 @@ pub struct CoreTokensPartialUpdatePath {
 /// `PATCH /core/tokens/{identifier}/`
 pub static CORE_TOKENS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "core_tokens_partial_update",
+    document: "v3",
     resource: "tokens",
     method: http::Method::PATCH,
     path: "/core/tokens/{identifier}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -325,18 +351,25 @@ pub struct CoreTokensRetrievePath {
     pub identifier: String,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreTokensRetrieveQuery {
     #[serde(rename = "include_groups", default)]
     pub include_groups: Option<bool>,
 }
 
+impl std::fmt::Debug for CoreTokensRetrieveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreTokensRetrieveQuery").field("include_groups", &self.include_groups).finish()
+    }
+}
 /// `GET /core/tokens/{identifier}/`
 pub static CORE_TOKENS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_tokens_retrieve",
+    document: "v3",
     resource: "tokens",
     method: http::Method::GET,
     path: "/core/tokens/{identifier}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -378,9 +411,11 @@ pub struct CoreTokensRotateCreatePath {
 /// `POST /core/tokens/{identifier}/rotate/`
 pub static CORE_TOKENS_ROTATE_CREATE: rt::Operation = rt::Operation {
     id: "core_tokens_rotate_create",
+    document: "v3",
     resource: "tokens",
     method: http::Method::POST,
     path: "/core/tokens/{identifier}/rotate/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -410,9 +445,11 @@ pub struct CoreTokensSetKeyCreatePath {
 /// `POST /core/tokens/{identifier}/set_key/`
 pub static CORE_TOKENS_SET_KEY_CREATE: rt::Operation = rt::Operation {
     id: "core_tokens_set_key_create",
+    document: "v3",
     resource: "tokens",
     method: http::Method::POST,
     path: "/core/tokens/{identifier}/set_key/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -442,9 +479,11 @@ pub struct CoreTokensUpdatePath {
 /// `PUT /core/tokens/{identifier}/`
 pub static CORE_TOKENS_UPDATE: rt::Operation = rt::Operation {
     id: "core_tokens_update",
+    document: "v3",
     resource: "tokens",
     method: http::Method::PUT,
     path: "/core/tokens/{identifier}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -474,9 +513,11 @@ pub struct CoreTokensUsageRetrievePath {
 /// `GET /core/tokens/{identifier}/usage/`
 pub static CORE_TOKENS_USAGE_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_tokens_usage_retrieve",
+    document: "v3",
     resource: "tokens",
     method: http::Method::GET,
     path: "/core/tokens/{identifier}/usage/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -506,9 +547,11 @@ pub struct CoreTokensUsedByListPath {
 /// `GET /core/tokens/{identifier}/used_by/`
 pub static CORE_TOKENS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "core_tokens_used_by_list",
+    document: "v3",
     resource: "tokens",
     method: http::Method::GET,
     path: "/core/tokens/{identifier}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -538,9 +581,11 @@ pub struct CoreTokensViewKeyRetrievePath {
 /// `GET /core/tokens/{identifier}/view_key/`
 pub static CORE_TOKENS_VIEW_KEY_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_tokens_view_key_retrieve",
+    document: "v3",
     resource: "tokens",
     method: http::Method::GET,
     path: "/core/tokens/{identifier}/view_key/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Own,
@@ -649,18 +694,18 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_TOKENS_VIEW_KEY_RETRIEVE,
 ];
 
-pub fn mount<A: Tokens>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &CORE_TOKENS_CREATE, run_core_tokens_create::<A>);
-    router.add(base, &CORE_TOKENS_DESTROY, run_core_tokens_destroy::<A>);
-    router.add(base, &CORE_TOKENS_LIST, run_core_tokens_list::<A>);
-    router.add(base, &CORE_TOKENS_PARTIAL_UPDATE, run_core_tokens_partial_update::<A>);
-    router.add(base, &CORE_TOKENS_RETRIEVE, run_core_tokens_retrieve::<A>);
-    router.add(base, &CORE_TOKENS_ROTATE_CREATE, run_core_tokens_rotate_create::<A>);
-    router.add(base, &CORE_TOKENS_SET_KEY_CREATE, run_core_tokens_set_key_create::<A>);
-    router.add(base, &CORE_TOKENS_UPDATE, run_core_tokens_update::<A>);
-    router.add(base, &CORE_TOKENS_USAGE_RETRIEVE, run_core_tokens_usage_retrieve::<A>);
-    router.add(base, &CORE_TOKENS_USED_BY_LIST, run_core_tokens_used_by_list::<A>);
-    router.add(base, &CORE_TOKENS_VIEW_KEY_RETRIEVE, run_core_tokens_view_key_retrieve::<A>);
+pub fn mount<A: Tokens>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&CORE_TOKENS_CREATE, run_core_tokens_create::<A>);
+    router.add(&CORE_TOKENS_DESTROY, run_core_tokens_destroy::<A>);
+    router.add(&CORE_TOKENS_LIST, run_core_tokens_list::<A>);
+    router.add(&CORE_TOKENS_PARTIAL_UPDATE, run_core_tokens_partial_update::<A>);
+    router.add(&CORE_TOKENS_RETRIEVE, run_core_tokens_retrieve::<A>);
+    router.add(&CORE_TOKENS_ROTATE_CREATE, run_core_tokens_rotate_create::<A>);
+    router.add(&CORE_TOKENS_SET_KEY_CREATE, run_core_tokens_set_key_create::<A>);
+    router.add(&CORE_TOKENS_UPDATE, run_core_tokens_update::<A>);
+    router.add(&CORE_TOKENS_USAGE_RETRIEVE, run_core_tokens_usage_retrieve::<A>);
+    router.add(&CORE_TOKENS_USED_BY_LIST, run_core_tokens_used_by_list::<A>);
+    router.add(&CORE_TOKENS_VIEW_KEY_RETRIEVE, run_core_tokens_view_key_retrieve::<A>);
 }
 fn run_core_tokens_create<A: Tokens>(
     app: Arc<A>,

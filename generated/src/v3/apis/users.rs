@@ -20,9 +20,11 @@ impl rt::IntoResponse for CoreUsersCreateResponse {
 /// `POST /core/users/`
 pub static CORE_USERS_CREATE: rt::Operation = rt::Operation {
     id: "core_users_create",
+    document: "v3",
     resource: "users",
     method: http::Method::POST,
     path: "/core/users/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.add_user"]),
@@ -52,9 +54,11 @@ pub struct CoreUsersDestroyPath {
 /// `DELETE /core/users/{id}/`
 pub static CORE_USERS_DESTROY: rt::Operation = rt::Operation {
     id: "core_users_destroy",
+    document: "v3",
     resource: "users",
     method: http::Method::DELETE,
     path: "/core/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user", "authentik_core.delete_user"]),
@@ -84,9 +88,11 @@ pub struct CoreUsersImpersonateCreatePath {
 /// `POST /core/users/{id}/impersonate/`
 pub static CORE_USERS_IMPERSONATE_CREATE: rt::Operation = rt::Operation {
     id: "core_users_impersonate_create",
+    document: "v3",
     resource: "users",
     method: http::Method::POST,
     path: "/core/users/{id}/impersonate/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user", "authentik_core.impersonate"]),
@@ -111,9 +117,11 @@ impl rt::IntoResponse for CoreUsersImpersonateEndRetrieveResponse {
 /// `GET /core/users/impersonate_end/`
 pub static CORE_USERS_IMPERSONATE_END_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_users_impersonate_end_retrieve",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/impersonate_end/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -135,7 +143,7 @@ impl rt::IntoResponse for CoreUsersListResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreUsersListQuery {
     #[serde(rename = "attributes", default)]
     pub attributes: Option<String>,
@@ -173,12 +181,37 @@ pub struct CoreUsersListQuery {
     pub uuid: Option<uuid::Uuid>,
 }
 
+impl std::fmt::Debug for CoreUsersListQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreUsersListQuery")
+            .field("attributes", &self.attributes)
+            .field("email", &self.email)
+            .field("groups_by_name", &self.groups_by_name)
+            .field("groups_by_pk", &self.groups_by_pk)
+            .field("include_groups", &self.include_groups)
+            .field("is_active", &self.is_active)
+            .field("is_superuser", &self.is_superuser)
+            .field("name", &self.name)
+            .field("ordering", &self.ordering)
+            .field("page", &self.page)
+            .field("page_size", &self.page_size)
+            .field("path", &self.path)
+            .field("path_startswith", &self.path_startswith)
+            .field("search", &self.search)
+            .field("type", &self.r#type)
+            .field("username", &self.username)
+            .field("uuid", &self.uuid)
+            .finish()
+    }
+}
 /// `GET /core/users/`
 pub static CORE_USERS_LIST: rt::Operation = rt::Operation {
     id: "core_users_list",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user"]),
@@ -425,9 +458,11 @@ impl rt::IntoResponse for CoreUsersMeRetrieveResponse {
 /// `GET /core/users/me/`
 pub static CORE_USERS_ME_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_users_me_retrieve",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/me/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Authenticated,
@@ -457,9 +492,11 @@ pub struct CoreUsersMetricsRetrievePath {
 /// `GET /core/users/{id}/metrics/`
 pub static CORE_USERS_METRICS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_users_metrics_retrieve",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/{id}/metrics/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user", "authentik_events.view_event"]),
@@ -489,9 +526,11 @@ pub struct CoreUsersPartialUpdatePath {
 /// `PATCH /core/users/{id}/`
 pub static CORE_USERS_PARTIAL_UPDATE: rt::Operation = rt::Operation {
     id: "core_users_partial_update",
+    document: "v3",
     resource: "users",
     method: http::Method::PATCH,
     path: "/core/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user", "authentik_core.change_user"]),
@@ -513,18 +552,25 @@ impl rt::IntoResponse for CoreUsersPathsRetrieveResponse {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreUsersPathsRetrieveQuery {
     #[serde(rename = "search", default)]
     pub search: Option<String>,
 }
 
+impl std::fmt::Debug for CoreUsersPathsRetrieveQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreUsersPathsRetrieveQuery").field("search", &self.search).finish()
+    }
+}
 /// `GET /core/users/paths/`
 pub static CORE_USERS_PATHS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_users_paths_retrieve",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/paths/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user"]),
@@ -566,9 +612,11 @@ pub struct CoreUsersRecoveryCreatePath {
 /// `POST /core/users/{id}/recovery/`
 pub static CORE_USERS_RECOVERY_CREATE: rt::Operation = rt::Operation {
     id: "core_users_recovery_create",
+    document: "v3",
     resource: "users",
     method: http::Method::POST,
     path: "/core/users/{id}/recovery/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -599,18 +647,25 @@ pub struct CoreUsersRecoveryEmailCreatePath {
     pub id: i32,
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
+#[derive(Clone, PartialEq, serde::Deserialize)]
 pub struct CoreUsersRecoveryEmailCreateQuery {
     #[serde(rename = "email_stage", default)]
     pub email_stage: Option<String>,
 }
 
+impl std::fmt::Debug for CoreUsersRecoveryEmailCreateQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoreUsersRecoveryEmailCreateQuery").field("email_stage", &self.email_stage).finish()
+    }
+}
 /// `POST /core/users/{id}/recovery_email/`
 pub static CORE_USERS_RECOVERY_EMAIL_CREATE: rt::Operation = rt::Operation {
     id: "core_users_recovery_email_create",
+    document: "v3",
     resource: "users",
     method: http::Method::POST,
     path: "/core/users/{id}/recovery_email/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&[
@@ -656,9 +711,11 @@ pub struct CoreUsersRetrievePath {
 /// `GET /core/users/{id}/`
 pub static CORE_USERS_RETRIEVE: rt::Operation = rt::Operation {
     id: "core_users_retrieve",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user"]),
@@ -683,9 +740,11 @@ impl rt::IntoResponse for CoreUsersServiceAccountCreateResponse {
 /// `POST /core/users/service_account/`
 pub static CORE_USERS_SERVICE_ACCOUNT_CREATE: rt::Operation = rt::Operation {
     id: "core_users_service_account_create",
+    document: "v3",
     resource: "users",
     method: http::Method::POST,
     path: "/core/users/service_account/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.add_user", "authentik_core.add_token"]),
@@ -715,9 +774,11 @@ pub struct CoreUsersSetPasswordCreatePath {
 /// `POST /core/users/{id}/set_password/`
 pub static CORE_USERS_SET_PASSWORD_CREATE: rt::Operation = rt::Operation {
     id: "core_users_set_password_create",
+    document: "v3",
     resource: "users",
     method: http::Method::POST,
     path: "/core/users/{id}/set_password/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user", "authentik_core.reset_user_password"]),
@@ -747,9 +808,11 @@ pub struct CoreUsersUpdatePath {
 /// `PUT /core/users/{id}/`
 pub static CORE_USERS_UPDATE: rt::Operation = rt::Operation {
     id: "core_users_update",
+    document: "v3",
     resource: "users",
     method: http::Method::PUT,
     path: "/core/users/{id}/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user", "authentik_core.change_user"]),
@@ -779,9 +842,11 @@ pub struct CoreUsersUsedByListPath {
 /// `GET /core/users/{id}/used_by/`
 pub static CORE_USERS_USED_BY_LIST: rt::Operation = rt::Operation {
     id: "core_users_used_by_list",
+    document: "v3",
     resource: "users",
     method: http::Method::GET,
     path: "/core/users/{id}/used_by/",
+    bases: super::super::BASES,
     security: &[rt::Security { scheme: "authentik", scopes: &[] }],
     anonymous: false,
     access: rt::Access::Codes(&["authentik_core.view_user"]),
@@ -927,23 +992,23 @@ pub static OPERATIONS: &[&rt::Operation] = &[
     &CORE_USERS_USED_BY_LIST,
 ];
 
-pub fn mount<A: Users>(router: &mut rt::RouterBuilder<A>, base: &str) {
-    router.add(base, &CORE_USERS_CREATE, run_core_users_create::<A>);
-    router.add(base, &CORE_USERS_DESTROY, run_core_users_destroy::<A>);
-    router.add(base, &CORE_USERS_IMPERSONATE_CREATE, run_core_users_impersonate_create::<A>);
-    router.add(base, &CORE_USERS_IMPERSONATE_END_RETRIEVE, run_core_users_impersonate_end_retrieve::<A>);
-    router.add(base, &CORE_USERS_LIST, run_core_users_list::<A>);
-    router.add(base, &CORE_USERS_ME_RETRIEVE, run_core_users_me_retrieve::<A>);
-    router.add(base, &CORE_USERS_METRICS_RETRIEVE, run_core_users_metrics_retrieve::<A>);
-    router.add(base, &CORE_USERS_PARTIAL_UPDATE, run_core_users_partial_update::<A>);
-    router.add(base, &CORE_USERS_PATHS_RETRIEVE, run_core_users_paths_retrieve::<A>);
-    router.add(base, &CORE_USERS_RECOVERY_CREATE, run_core_users_recovery_create::<A>);
-    router.add(base, &CORE_USERS_RECOVERY_EMAIL_CREATE, run_core_users_recovery_email_create::<A>);
-    router.add(base, &CORE_USERS_RETRIEVE, run_core_users_retrieve::<A>);
-    router.add(base, &CORE_USERS_SERVICE_ACCOUNT_CREATE, run_core_users_service_account_create::<A>);
-    router.add(base, &CORE_USERS_SET_PASSWORD_CREATE, run_core_users_set_password_create::<A>);
-    router.add(base, &CORE_USERS_UPDATE, run_core_users_update::<A>);
-    router.add(base, &CORE_USERS_USED_BY_LIST, run_core_users_used_by_list::<A>);
+pub fn mount<A: Users>(router: &mut rt::RouterBuilder<A>) {
+    router.add(&CORE_USERS_CREATE, run_core_users_create::<A>);
+    router.add(&CORE_USERS_DESTROY, run_core_users_destroy::<A>);
+    router.add(&CORE_USERS_IMPERSONATE_CREATE, run_core_users_impersonate_create::<A>);
+    router.add(&CORE_USERS_IMPERSONATE_END_RETRIEVE, run_core_users_impersonate_end_retrieve::<A>);
+    router.add(&CORE_USERS_LIST, run_core_users_list::<A>);
+    router.add(&CORE_USERS_ME_RETRIEVE, run_core_users_me_retrieve::<A>);
+    router.add(&CORE_USERS_METRICS_RETRIEVE, run_core_users_metrics_retrieve::<A>);
+    router.add(&CORE_USERS_PARTIAL_UPDATE, run_core_users_partial_update::<A>);
+    router.add(&CORE_USERS_PATHS_RETRIEVE, run_core_users_paths_retrieve::<A>);
+    router.add(&CORE_USERS_RECOVERY_CREATE, run_core_users_recovery_create::<A>);
+    router.add(&CORE_USERS_RECOVERY_EMAIL_CREATE, run_core_users_recovery_email_create::<A>);
+    router.add(&CORE_USERS_RETRIEVE, run_core_users_retrieve::<A>);
+    router.add(&CORE_USERS_SERVICE_ACCOUNT_CREATE, run_core_users_service_account_create::<A>);
+    router.add(&CORE_USERS_SET_PASSWORD_CREATE, run_core_users_set_password_create::<A>);
+    router.add(&CORE_USERS_UPDATE, run_core_users_update::<A>);
+    router.add(&CORE_USERS_USED_BY_LIST, run_core_users_used_by_list::<A>);
 }
 fn run_core_users_create<A: Users>(
     app: Arc<A>,

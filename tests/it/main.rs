@@ -22,6 +22,7 @@ mod input;
 mod lease;
 mod login;
 mod metrics;
+mod pats;
 mod permissions;
 mod policies;
 mod rbac;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         tokens::all(),
         users::all(),
         groups::all(),
+        pats::all(),
         permissions::all(),
         rbac::all(),
         escalation::all(),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         damage::all(),
         expressions::all(),
         coverage::all(),
+        coverage::others::all(),
     ]
     .concat();
     let plain: Vec<harness::Plain> = vec![
@@ -85,6 +88,10 @@ fn main() -> ExitCode {
         ("cli::doctor_makes_nothing", cli::doctor_makes_nothing),
         ("cli::an_environment_that_is_not_text", cli::an_environment_that_is_not_text),
         ("cli::an_empty_master_key_is_refused", cli::an_empty_master_key_is_refused),
+        ("pats::secrets::the_log_holds_no_secret", pats::secrets::the_log_holds_no_secret),
+        ("pats::program::tokens_are_made_and_revoked", pats::program::tokens_are_made_and_revoked),
+        ("pats::program::bad_arguments_are_refused", pats::program::bad_arguments_are_refused),
+        ("pats::program::the_key_is_rotated", pats::program::the_key_is_rotated),
         ("login::secrets::the_log_holds_no_secret", login::secrets::the_log_holds_no_secret),
         ("events::hidden::verify_makes_nothing", events::hidden::verify_makes_nothing),
         ("coverage::the_table_is_the_document", coverage::the_table_is_the_document),

@@ -22,6 +22,12 @@ impl Browser {
         self.client.request(method, path).header("cookie", cookies).header("x-authentik-csrf", &self.csrf)
     }
 
+    /// A request to a page, which looks for the CSRF token in the form.
+    pub fn page(&self, method: Method, path: &str) -> Draft {
+        let cookies = format!("authentik_session={}; authentik_csrf={}", self.session, self.csrf);
+        self.client.outside(method, path).header("cookie", cookies)
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path).send().await
     }

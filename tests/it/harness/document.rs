@@ -1,4 +1,4 @@
-//! The bundled document, read as a strict client reads it.
+//! The bundled documents, read as a strict client reads them.
 
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
@@ -6,11 +6,14 @@ use std::{
     collections::BTreeMap,
     sync::{LazyLock, OnceLock},
 };
+use tessera_api::openapi;
 
 /// One operation.
 pub struct Operation {
     pub id: String,
     pub method: String,
+    /// Where it is served: the document's servers, or its path's own.
+    bases: Vec<String>,
     segments: Vec<String>,
     pub responses: BTreeMap<u16, Response>,
 }
@@ -45,52 +48,48 @@ impl Body {
     }
 }
 
-pub struct Document {
-    operations: Vec<Operation>,
+/// The operation of any document that a request is for; literal segments win over parameters.
+pub fn find(method: &str, path: &str) -> Option<&'static Operation> {
+    static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+        openapi::NAMES.iter().flat_map(|name| read(openapi::document(name, true).expect("a document"))).collect()
+    });
+    let fits = |operation: &&Operation| {
+        operation.bases.iter().filter_map(|base| path.strip_prefix(base)).any(|below| {
+            let given: Vec<&str> = below.split('/').collect();
+            let same = |(s, g): (&String, &&str)| s == g || (s.starts_with('{') && !g.is_empty());
+            operation.segments.len() == given.len() && operation.segments.iter().zip(&given).all(same)
+        })
+    };
+    let literal = |operation: &Operation| operation.segments.iter().filter(|s| !s.starts_with('{')).count();
+    let most = OPERATIONS.iter().filter(fits).map(literal).max()?;
+    OPERATIONS.iter().filter(fits).find(|o| literal(o) == most && o.method == method)
 }
 
-/// The document of `/api/v3`.
-pub fn document() -> &'static Document {
-    static DOCUMENT: LazyLock<Document> = LazyLock::new(Document::read);
-    &DOCUMENT
-}
-
-impl Document {
-    fn read() -> Self {
-        let raw: Value = serde_json::from_str(tessera_api::openapi::V3_JSON).expect("the document is JSON");
-        let strict = components(&raw, true);
-        let lenient = components(&raw, false);
-        let mut operations = Vec::new();
-        for (path, item) in raw["paths"].as_object().expect("paths") {
-            for (method, operation) in item.as_object().expect("a path item") {
-                let Some(id) = operation["operationId"].as_str() else { continue };
-                let read = |(status, response): (&String, &Value)| {
-                    let status: u16 = status.parse().expect("a status");
-                    let schemas = if status < 300 { &strict } else { &lenient };
-                    (status, read_response(&raw, response, schemas, status < 300))
-                };
-                operations.push(Operation {
-                    id: id.to_owned(),
-                    method: method.to_uppercase(),
-                    segments: path.split('/').map(str::to_owned).collect(),
-                    responses: operation["responses"].as_object().expect("responses").iter().map(read).collect(),
-                });
-            }
+fn read(document: &str) -> Vec<Operation> {
+    let raw: Value = serde_json::from_str(document).expect("the document is JSON");
+    let strict = components(&raw, true);
+    let lenient = components(&raw, false);
+    let mut operations = Vec::new();
+    for (path, item) in raw["paths"].as_object().expect("paths") {
+        let servers = item.get("servers").unwrap_or(&raw["servers"]).as_array().expect("servers");
+        let base = |server: &Value| server["url"].as_str().expect("an address").trim_end_matches('/').to_owned();
+        for (method, operation) in item.as_object().expect("a path item") {
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            let read = |(status, response): (&String, &Value)| {
+                let status: u16 = status.parse().expect("a status");
+                let schemas = if status < 300 { &strict } else { &lenient };
+                (status, read_response(&raw, response, schemas, status < 300))
+            };
+            operations.push(Operation {
+                id: id.to_owned(),
+                method: method.to_uppercase(),
+                bases: servers.iter().map(base).collect(),
+                segments: path.split('/').map(str::to_owned).collect(),
+                responses: operation["responses"].as_object().expect("responses").iter().map(read).collect(),
+            });
         }
-        Self { operations }
     }
-
-    /// The operation that a request is for; literal segments win over parameters.
-    pub fn find(&self, method: &str, path: &str) -> Option<&Operation> {
-        let given: Vec<&str> = path.split('/').collect();
-        let fits = |operation: &&Operation| {
-            operation.segments.len() == given.len()
-                && operation.segments.iter().zip(&given).all(|(s, g)| s == g || (s.starts_with('{') && !g.is_empty()))
-        };
-        let literal = |operation: &Operation| operation.segments.iter().filter(|s| !s.starts_with('{')).count();
-        let most = self.operations.iter().filter(fits).map(literal).max()?;
-        self.operations.iter().filter(fits).find(|o| literal(o) == most && o.method == method)
-    }
+    operations
 }
 
 fn resolve<'d>(raw: &'d Value, value: &'d Value) -> &'d Value {

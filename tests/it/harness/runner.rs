@@ -14,7 +14,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Modules whose tests want the flows that an installation begins with; the others begin with nothing.
-const SHIPPED: [&str; 2] = ["it::flows", "it::login"];
+const SHIPPED: [&str; 3] = ["it::flows", "it::login", "it::pats::cookies"];
 
 type Run = for<'a> fn(&'a Server) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 

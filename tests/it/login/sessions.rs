@@ -22,6 +22,7 @@ tests![
     a_duration_is_kept,
     being_remembered_or_not,
     a_token_goes_before_the_cookie,
+    a_cookie_is_no_key,
     an_outage_ends_no_session,
 ];
 
@@ -325,4 +326,18 @@ async fn an_outage_ends_no_session(server: &Server) {
     leads(&browser.flow(LOGOUT).shown().await, "/");
     assert_eq!(old.who().await, None);
     again.end().await;
+}
+
+/// Neither when nobody has been seen with it, nor when its session is remembered.
+async fn a_cookie_is_no_key(server: &Server) {
+    let browser = server.browser(1).await;
+    for _ in 0..2 {
+        let answer = server.with_key(&browser.session).get("/core/users/me/").await;
+        answer.expect_detail(403, "Token invalid/expired");
+        assert_eq!(browser.whose().await.as_deref(), Some("akadmin"));
+    }
+    let cookie = format!("authentik_session={}", crate::harness::BOOTSTRAP_TOKEN);
+    server.admin().get("/core/users/me/").await.expect_status(200);
+    let answer = server.anonymous().request(Method::GET, "/core/users/me/").header("cookie", cookie).send().await;
+    answer.expect_status(403);
 }

@@ -1,165 +1,29 @@
-//! The whole operation table: each operation is called, refused without credentials, and audited if
-//! it changes something. Allowlists only shrink: an entry that is not needed any more is a failure.
+//! A call of each operation of `/api/v3` that changes something and succeeds.
 
-use crate::harness::{Calls, Server, document, tests};
+use super::{Changes, operations};
+use crate::harness::Server;
 use http::Method;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use tessera_api_runtime::Operation;
-
-tests![every_operation_is_refused_without_credentials, every_change_is_audited];
-
-/// Exceptions: operation and reason.
-type Allowed = &'static [(&'static str, &'static str)];
-
-/// Operations that no test calls with success.
-const UNCALLED: Allowed = &[];
-/// Operations that change something and write no event.
-const UNAUDITED: Allowed = &[
-    (
-        "admin_system_create",
-        "it changes nothing: the original measures again, and answers what GET answers (contract §1.9)",
-    ),
-    ("policies_all_cache_clear_create", "it changes nothing: what is forgotten is found out again"),
-    ("flows_instances_cache_clear_create", "it changes nothing: what is forgotten is found out again"),
-    ("policies_all_test_create", "it changes nothing: it is a question (docs/compatibility.md, Policies)"),
-    ("core_users_recovery_create", "the link is worth a password; what it is used for has events (contract §7.2)"),
-    ("core_users_recovery_email_create", "it takes a mail server: `login` and tests/mail look at its event"),
-    ("flows_executor_solve", "its stages have events of their own: `login` looks at them"),
-    ("stages_prompt_prompts_preview_create", "it changes nothing: it shows a form that is stored nowhere"),
-];
-/// Operations that need no credentials.
-const PUBLIC: Allowed = &[
-    ("core_brands_current_retrieve", "pages are drawn by it before anybody has signed in (contract §6.5)"),
-    ("flows_executor_get", "somebody who signs in has not signed in yet (contract §6.3)"),
-    ("flows_executor_solve", "somebody who signs in has not signed in yet (contract §6.3)"),
-    ("root_config_retrieve", "clients read it before they log in (contract §1.9)"),
-    ("schema_retrieve", "the document is no secret (contract §1.9)"),
-];
-
-fn operations() -> impl Iterator<Item = &'static Operation> {
-    tessera_api::v3::apis::OPERATIONS.iter().flat_map(|of_resource| of_resource.iter().copied())
-}
-
-/// Fails for operations in `found` that are not allowed, and for allowances that are not needed.
-fn hold(what: &str, found: &BTreeSet<&str>, allowed: Allowed) {
-    let allowed: BTreeSet<&str> = allowed.iter().map(|(id, _)| *id).collect();
-    let excess: Vec<_> = found.difference(&allowed).collect();
-    let idle: Vec<_> = allowed.difference(found).collect();
-    assert!(excess.is_empty(), "{what}: {excess:?}");
-    assert!(idle.is_empty(), "no longer {what}, take them off the list: {idle:?}");
-}
-
-/// Looks at the whole run.
-pub fn every_operation_is_called(calls: &Calls) {
-    let succeeded = |id: &str| calls.get(id).is_some_and(|statuses| statuses.iter().any(|s| *s < 300));
-    let uncalled = operations().map(|o| o.id).filter(|id| !succeeded(id)).collect();
-    hold("not called with success by any test", &uncalled, UNCALLED);
-}
-
-/// Looks at the whole run: what is not found, not allowed and not well formed was tried, too.
-pub fn every_operation_fails_in_its_ways(calls: &Calls) {
-    let mut untried = Vec::new();
-    for operation in operations().filter(|o| !o.anonymous) {
-        let statuses = calls.get(operation.id).cloned().unwrap_or_default();
-        let body = !operation.consumes.is_empty();
-        for (status, expected) in [(403, true), (404, operation.is_detail()), (400, body)] {
-            if expected && !statuses.contains(&status) {
-                untried.push(format!("{} {status}", operation.id));
-            }
-        }
-    }
-    assert!(untried.is_empty(), "no test saw {untried:?}");
-}
-
-/// The table and the document speak of the same operations.
-pub fn the_table_is_the_document() {
-    let raw: Value = serde_json::from_str(tessera_api::openapi::V3_JSON).expect("JSON");
-    let mut declared = BTreeSet::new();
-    for item in raw["paths"].as_object().expect("paths").values() {
-        declared.extend(item.as_object().expect("an item").values().filter_map(|o| o["operationId"].as_str()));
-    }
-    assert_eq!(operations().map(|o| o.id).collect::<BTreeSet<_>>(), declared);
-    for operation in operations() {
-        let found = document().find(operation.method.as_str(), operation.path).expect("in the document");
-        assert_eq!(found.id, operation.id);
-    }
-}
-
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
-
-/// A path with something in the place of each parameter.
-fn filled(path: &str) -> String {
-    path.replace("{identifier}", "authentik-bootstrap-token")
-        .replace("{id}", "1")
-        .replace("{group_uuid}", NOBODY)
-        .replace("{event_uuid}", NOBODY)
-        .replace("{policy_uuid}", NOBODY)
-        .replace("{policy_binding_uuid}", NOBODY)
-        .replace("{reputation_uuid}", NOBODY)
-        .replace("{fsb_uuid}", NOBODY)
-        .replace("{brand_uuid}", NOBODY)
-        .replace("{stage_uuid}", NOBODY)
-        .replace("{prompt_uuid}", NOBODY)
-        .replace("{uuid}", NOBODY)
-        .replace("{slug}", "nothing")
-        .replace("{flow_slug}", "nothing")
-}
-
-async fn every_operation_is_refused_without_credentials(server: &Server) {
-    let mark = server.mark().await;
-    let mut public = BTreeSet::new();
-    for operation in operations() {
-        let path = filled(operation.path);
-        assert!(!path.contains('{'), "say what goes into {path}");
-        for body in [None, Some(json!({})), Some(json!([]))] {
-            let mut draft = server.anonymous().request(operation.method.clone(), &path);
-            if let Some(body) = body.filter(|_| !operation.consumes.is_empty()) {
-                draft = draft.json(&body);
-            }
-            let answer = draft.send().await;
-            if answer.status < 300 || operation.access == tessera_api_runtime::Access::Public {
-                public.insert(operation.id);
-                continue;
-            }
-            let detail = answer.expect(403)["detail"].as_str().unwrap_or_default().to_owned();
-            let owned = operation.access == tessera_api_runtime::Access::Own;
-            let expected = if operation.is_detail() && !owned {
-                "You do not have permission to perform this action."
-            } else {
-                "Authentication credentials were not provided."
-            };
-            assert_eq!(detail, expected, "{}", operation.id);
-        }
-        let wrong = server.with_key("wrong").request(operation.method.clone(), &path).send().await;
-        wrong.expect_detail(403, "Token invalid/expired");
-    }
-    hold("open to everybody", &public, PUBLIC);
-    assert_eq!(server.gists_since(&mark).await, Vec::<String>::new());
-}
-
-/// Calls that change something (or reveal a secret) and succeed, by operation.
-type Changes = BTreeMap<&'static str, (Method, String, Value)>;
+use std::collections::BTreeMap;
 
 const POST: Method = Method::POST;
 const PUT: Method = Method::PUT;
 const PATCH: Method = Method::PATCH;
 const DELETE: Method = Method::DELETE;
 
-/// A call of each operation that changes something and succeeds.
-async fn changes(server: &Server) -> Changes {
-    let mut all = changes_of_core(server).await;
-    all.extend(changes_of_events_and_settings(server).await);
-    all.extend(changes_of_roles(server).await);
-    all.extend(changes_of_permissions(server).await);
-    all.extend(changes_of_policies(server).await);
-    all.extend(changes_of_bindings(server).await);
-    all.extend(changes_of_stages(server).await);
-    all.extend(changes_of_flows(server).await);
+pub async fn all(server: &Server) -> Changes {
+    let mut all = core(server).await;
+    all.extend(events_and_settings(server).await);
+    all.extend(roles(server).await);
+    all.extend(permissions(server).await);
+    all.extend(policies(server).await);
+    all.extend(bindings(server).await);
+    all.extend(stages(server).await);
+    all.extend(flows(server).await);
     all
 }
 
-async fn changes_of_core(server: &Server) -> Changes {
+async fn core(server: &Server) -> Changes {
     let group = server.group("g", json!({})).await;
     let doomed = server.group("doomed", json!({})).await;
     let ann = server.person("ann").await;
@@ -193,7 +57,7 @@ async fn changes_of_core(server: &Server) -> Changes {
     ])
 }
 
-async fn changes_of_events_and_settings(server: &Server) -> Changes {
+async fn events_and_settings(server: &Server) -> Changes {
     let event = json!({"action": "login", "app": "tests"});
     let mut paths = Vec::new();
     for _ in 0..3 {
@@ -212,7 +76,7 @@ async fn changes_of_events_and_settings(server: &Server) -> Changes {
     ])
 }
 
-async fn changes_of_roles(server: &Server) -> Changes {
+async fn roles(server: &Server) -> Changes {
     let role = format!("/rbac/roles/{}/", server.role("role", &[]).await);
     let doomed = format!("/rbac/roles/{}/", server.role("doomed", &[]).await);
     BTreeMap::from([
@@ -223,7 +87,7 @@ async fn changes_of_roles(server: &Server) -> Changes {
     ])
 }
 
-async fn changes_of_permissions(server: &Server) -> Changes {
+async fn permissions(server: &Server) -> Changes {
     let admin = server.admin();
     let taken = json!({"permissions": ["authentik_core.view_user"]});
     let given = json!({"permissions": ["authentik_core.view_group"]});
@@ -260,7 +124,7 @@ async fn changes_of_permissions(server: &Server) -> Changes {
 }
 
 /// The operations of the kinds of policies, which are alike.
-async fn changes_of_policies(server: &Server) -> Changes {
+async fn policies(server: &Server) -> Changes {
     let mut all = Changes::new();
     for (kind, own) in [
         ("dummy", json!({})),
@@ -294,7 +158,7 @@ async fn changes_of_policies(server: &Server) -> Changes {
 }
 
 /// The operations of the kinds of stages, which are alike, and of prompts.
-async fn changes_of_stages(server: &Server) -> Changes {
+async fn stages(server: &Server) -> Changes {
     let admin = server.admin();
     let prompt = json!({"name": "asked", "field_key": "k", "label": "l", "type": "text"});
     let asked = admin.post("/stages/prompt/prompts/", &prompt).await.expect(201)["pk"].clone();
@@ -338,7 +202,7 @@ async fn changes_of_stages(server: &Server) -> Changes {
     all
 }
 
-async fn changes_of_flows(server: &Server) -> Changes {
+async fn flows(server: &Server) -> Changes {
     let admin = server.admin();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
     let flow = |slug: &str| json!({"name": slug, "slug": slug, "title": slug, "designation": "recovery"});
@@ -380,7 +244,7 @@ async fn changes_of_flows(server: &Server) -> Changes {
     ])
 }
 
-async fn changes_of_bindings(server: &Server) -> Changes {
+async fn bindings(server: &Server) -> Changes {
     let admin = server.admin();
     let key = |made: &Value| made["pk"].as_str().expect("text").to_owned();
     let application = |slug: &str| json!({"name": slug, "slug": slug});
@@ -414,40 +278,4 @@ async fn changes_of_bindings(server: &Server) -> Changes {
         ("core_applications_destroy", (DELETE, "/core/applications/doomed/".into(), Value::Null)),
         ("policies_reputation_scores_destroy", (DELETE, format!("/policies/reputation/scores/{score}/"), Value::Null)),
     ])
-}
-
-async fn every_change_is_audited(server: &Server) {
-    let changes = changes(server).await;
-    let mut unaudited = BTreeSet::new();
-    // Members join before they leave, and what is deleted is so last.
-    for operation in operations() {
-        if operation.id == "core_users_impersonate_create" {
-            // It takes a session: `flows::impersonation` looks at its events.
-            continue;
-        }
-        let Some((method, path, body)) = changes.get(operation.id) else {
-            if !operation.is_safe() {
-                unaudited.insert(operation.id);
-            }
-            continue;
-        };
-        if operation.id == "core_groups_remove_user_create" {
-            let (_, path, body) = &changes["core_groups_add_user_create"];
-            server.admin().post(path, body).await.expect_empty(204);
-        }
-        let mark = server.mark().await;
-        let draft = server.admin().request(method.clone(), path);
-        let answer = if body.is_null() { draft.send().await } else { draft.json(body).send().await };
-        assert!(answer.status < 300, "{}: {} {}", answer.request, answer.status, answer.text());
-        let events = server.events_since(&mark).await;
-        if events.is_empty() {
-            unaudited.insert(operation.id);
-        }
-        // What somebody writes by hand is the event itself, and says what they say.
-        for event in events.iter().filter(|event| event.app != "tests") {
-            let id = &event.context["http_request"]["request_id"];
-            assert_eq!(id.as_str(), answer.header("x-authentik-id"), "{event:?}");
-        }
-    }
-    hold("without an event", &unaudited, UNAUDITED);
 }

@@ -58,11 +58,11 @@ test *arguments:
 test-postgres *arguments:
     .ci/with-postgres cargo test {{arguments}}
 
-# authentik's published Python and TypeScript SDKs against the server
+# authentik's and SailPoint's published Python and TypeScript SDKs against the server
 sdk *arguments:
     python3 tests/sdk/run.py {{arguments}}
 
-# The pages in a real browser (needs chromium; --pictures FOLDER photographs them)
+# The pages in a real browser (needs chromium and curl; --pictures FOLDER photographs them)
 web *arguments:
     python3 tests/web/run.py {{arguments}}
 
@@ -86,7 +86,7 @@ contract *arguments:
 crash *arguments:
     python3 tests/crash/run.py {{arguments}}
 
-# Measure (needs wrk, 2 GiB of disk and 25 minutes); --policies, --scale, --sweep or --logins for one part, --write puts the tables into docs/performance.md
+# Measure (needs wrk, 2 GiB of disk and 30 minutes); --policies, --scale, --sweep, --logins or --trades for one part, --write puts the tables into docs/performance.md
 bench *arguments:
     python3 tests/bench/run.py {{arguments}}
 

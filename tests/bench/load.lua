@@ -13,7 +13,7 @@ end
 
 local function headers(body, key)
   local all = { ["Authorization"] = "Bearer " .. (key or token) }
-  if body then all["Content-Type"] = "application/json" end
+  if body then all["Content-Type"] = body:match("^[{[]") and "application/json" or "application/x-www-form-urlencoded" end
   return all
 end
 

@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Measures Tessera on this machine and prints tables; run it as `just bench`.
 
-    run.py [--policies] [--scale] [--sweep] [--logins] [--seconds N] [--smoke] [--write] [--binary PATH --baseline PATH --visitors PATH]
+    run.py [--policies] [--scale] [--sweep] [--logins] [--trades] [--seconds N] [--smoke] [--write]
+           [--binary PATH --baseline PATH --visitors PATH --signer PATH]
 
-Five parts: against bare hyper; policies and access to applications, against bare hyper too (`--policies`); 1,000
+Six parts: against bare hyper; policies and access to applications, against bare hyper too (`--policies`); 1,000
 tokens against 1,000,000 (`--scale`); reads while 100,000 expired tokens are swept (`--sweep`); logins against bare
-Argon2id, and reads beside them (`--logins`). Load comes from wrk, and for logins from `bench-logins`, over the
+Argon2id, and reads beside them (`--logins`); personal access tokens against bare signing (`--trades`). Load comes from wrk, and for logins from `bench-logins`, over the
 loopback address, so server and client share the cores; read ratios, not totals. Any answer that is not 2xx,
 and any broken connection, fails the run.
 """
 import argparse, shutil, statistics, sys, tempfile, time
 from pathlib import Path
 
-import logins, policies, scale, sweep
+import logins, policies, scale, sweep, trades
 from wrk import Baseline, call, load, machine, make_tokens, recorded, resident_mib, tessera, write
 
 TOKENS = 1000
@@ -80,8 +81,8 @@ def parts(asked):
     smoke, seconds = asked.smoke, 1 if asked.smoke else asked.seconds
     # Apart from each other: an example is built with the tests' dependencies, and their features are not shipped.
     binary = asked.binary or tessera.cargo_build("--release", "--bin", "tessera")["tessera"]
-    everything = not (asked.policies or asked.scale or asked.sweep or asked.logins)
-    if everything or asked.policies:
+    everything = not (asked.policies or asked.scale or asked.sweep or asked.logins or asked.trades)
+    if everything or asked.policies or asked.trades:
         baseline = asked.baseline or tessera.cargo_build("--release", "--example", "bench-baseline")["bench-baseline"]
     if everything:
         yield "measured", measure(binary, baseline, seconds, 1000 if smoke else 100_000, 1 if smoke else 5)
@@ -94,6 +95,9 @@ def parts(asked):
     if everything or asked.logins:
         visitors = asked.visitors or tessera.cargo_build("--release", "--example", "bench-logins")["bench-logins"]
         yield "logins", logins.measure(binary, visitors, seconds, 1 if smoke else 3)
+    if everything or asked.trades:
+        signer = asked.signer or tessera.cargo_build("--release", "--example", "bench-signing")["bench-signing"]
+        yield "trades", trades.measure(binary, baseline, signer, seconds, 1 if smoke else 3)
 
 
 def main():
@@ -103,11 +107,13 @@ def main():
     ask.add_argument("--scale", action="store_true", help="only 1,000 against 1,000,000 tokens")
     ask.add_argument("--sweep", action="store_true", help="only the sweep of 100,000 expired tokens under load")
     ask.add_argument("--logins", action="store_true", help="only logins against bare Argon2id, and reads beside them")
+    ask.add_argument("--trades", action="store_true", help="only personal access tokens against bare signing")
     ask.add_argument("--smoke", action="store_true", help="one second a row, few tokens: does it run at all?")
     ask.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     ask.add_argument("--binary", type=Path, help="a built server (default: build one)")
     ask.add_argument("--baseline", type=Path, help="a built bench-baseline (default: build one)")
     ask.add_argument("--visitors", type=Path, help="a built bench-logins (default: build one)")
+    ask.add_argument("--signer", type=Path, help="a built bench-signing (default: build one)")
     asked = ask.parse_args()
     if asked.smoke and asked.write:
         ask.error("a smoke run measures nothing that is worth writing down")

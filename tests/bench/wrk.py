@@ -64,7 +64,7 @@ def resident_mib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
-def load(target, kind, connections, seconds, objects, once=None, until=None, pause=0):
+def load(target, kind, connections, seconds, objects, once=None, until=None, pause=0, token=tessera.TOKEN):
     """One run of wrk; {requests, rate, p50, p99 in ms, cpu in µs per request, others: cores that others kept busy}.
 
     `kind` is one of load.lua, or a request: `METHOD path body`. `once` is (first object, how many, file with keys) for kinds that take every object once: these end before the
@@ -72,7 +72,7 @@ def load(target, kind, connections, seconds, objects, once=None, until=None, pau
     how many milliseconds a connection waits before a request.
     """
     command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "10s",
-               "-s", HERE / "load.lua", target.base, "--", kind, tessera.TOKEN, str(objects), f"load-{time.time_ns()}"]
+               "-s", HERE / "load.lua", target.base, "--", kind, token, str(objects), f"load-{time.time_ns()}"]
     command += [str(word) for word in once or () if word is not None]
     before, (busy, ended), began = cpu_seconds(target.process.pid), busy_seconds(), time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,

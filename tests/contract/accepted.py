@@ -6,11 +6,13 @@ breaks its schema. Each is excused or not, by the marks in the document alone:
 * A query parameter with `x-lenient: ignore` may hold anything: a bad value counts as absent.
 * Any other place is read the way its `x-field` says; it is excused if what was read satisfies the schema.
 * A property with `x-absent: unusable-password` may be missing or null: absence has a meaning there.
-* An object where the document says `x-opaque` is read by what it answers, which no document knows.
+* An object where `api/v3.yaml` says `x-opaque` is read by what it answers, which no document knows. In `api/beta.yaml`
+  the mark is about who reads it, and its schema holds.
 
-The rules by kind repeat the contract, not the server, so a server that reads more than that is found out.
+The rules by kind repeat the contract, not the server, so a server that reads more than that is found out. They are
+those of a document's dialect: what `api/v3.yaml` reads loosely, the newer ones read to the letter.
 """
-import json, re, uuid
+import email.parser, email.policy, json, re, uuid
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 REFUSED = object()
 # Anything else in a schema would be a rule that `faults` does not know, so it is an error there.
 UNDERSTOOD = {"type", "nullable", "enum", "format", "minLength", "maxLength", "pattern", "minimum", "maximum", "minItems",
-              "items", "properties", "required", "additionalProperties", "allOf", "$ref"}
+              "maxItems", "uniqueItems", "items", "properties", "required", "additionalProperties", "allOf", "$ref"}
 REMARKS = {"title", "description", "example", "default", "readOnly", "writeOnly", "deprecated"}
 
 
@@ -44,7 +46,7 @@ def char(value):
     return str(value).strip() if isinstance(value, str) or is_number(value) else REFUSED
 
 
-def email(value):
+def address(value):
     return value.strip() if isinstance(value, str) else REFUSED
 
 
@@ -111,10 +113,40 @@ def as_it_is(value):
 
 
 READ = {
-    "char": char, "slug": char, "email": email, "url": url, "boolean": boolean, "integer": integer, "pk": pk, "pk-uuid": pk_uuid,
+    "char": char, "slug": char, "email": address, "url": url, "boolean": boolean, "integer": integer, "pk": pk, "pk-uuid": pk_uuid,
     "uuid": pk_uuid, "datetime": moment, "pk-name": as_it_is, "pk-username": as_it_is, "text": as_it_is,
-    "duration-text": char, "ip": email, "natural": integer, "json": as_it_is, "list": as_it_is,
+    "duration-text": char, "ip": address, "natural": integer, "json": as_it_is, "list": as_it_is,
     "expression": char, "choice": as_it_is, "multichoice": as_it_is, "dict": as_it_is, "boolean-word": as_it_is,
+}
+
+
+def trimmed(value):
+    return value.strip() if isinstance(value, str) else REFUSED
+
+
+def naive_moment(value):
+    """As RFC 3339 has it, or without an offset, in UTC: SailPoint's Python client writes such (sailpoint-pat §10)."""
+    form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?"
+    return moment(value) if isinstance(value, str) and re.fullmatch(form, value, re.ASCII) else REFUSED
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the documents of one kind are read."""
+    read: dict
+    # Whether an empty value in a query counts as none, and of several the last counts.
+    loose_query: bool = False
+    # Whether one parameter may be there several times, when it says the same.
+    repeated: bool = False
+    # Whether `x-opaque` means that the schema does not hold.
+    opaque: bool = False
+
+
+DIALECTS = {
+    "v3": Dialect(READ, loose_query=True, repeated=True, opaque=True),
+    "beta": Dialect({"char": trimmed, "datetime": naive_moment}, repeated=True),
+    # RFC 6749 §3.2.
+    "oauth": Dialect({}),
 }
 # Keys that may be null are so when they are empty text.
 EMPTY_IS_NULL = {"pk", "pk-uuid"}
@@ -156,8 +188,8 @@ FORMATS = {"uuid": is_uuid, "date-time": is_moment, "email": is_email, "uri": is
 
 
 class Document:
-    def __init__(self, raw):
-        self.raw = raw
+    def __init__(self, raw, dialect="v3"):
+        self.raw, self.dialect = raw, DIALECTS[dialect]
 
     def resolve(self, node):
         while "$ref" in node:
@@ -195,16 +227,20 @@ class Document:
         elif is_number(value):
             checks = {"minimum": lambda least: value >= least, "maximum": lambda most: value <= most}
         elif isinstance(value, list):
-            checks = {"minItems": lambda least: len(value) >= least}
+            different = {json.dumps(item, sort_keys=True) for item in value}
+            checks = {
+                "minItems": lambda least: len(value) >= least, "maxItems": lambda most: len(value) <= most,
+                "uniqueItems": lambda wanted: not wanted or len(different) == len(value),
+            }
         else:
             checks = {}
         return found + [rule for rule, holds in checks.items() if rule in schema and not holds(schema[rule])]
 
     def excused(self, schema, kind, value):
         """Whether a value that breaks its schema is one that its kind reads as a good one."""
-        if kind not in READ:
+        if kind not in self.dialect.read:
             return False
-        read = READ[kind](value)
+        read = self.dialect.read[kind](value)
         if read is REFUSED:
             return False
         if read == "" and kind in EMPTY_IS_NULL:
@@ -219,7 +255,7 @@ class Document:
 
     def value(self, schema, value, place, kind=None):
         """Every `Broken` place in a JSON value."""
-        if self.resolve(schema).get("x-opaque"):
+        if self.dialect.opaque and self.resolve(schema).get("x-opaque"):
             return [Broken(place, "opaque", isinstance(value, dict))]
         schema = self.flat(schema)
         kind = kind or schema.get("x-field")
@@ -247,7 +283,10 @@ class Document:
         schema, kind = self.flat(parameter["schema"]), parameter.get("x-field")
         place, ignored = f"{parameter['in']} {parameter['name']}", parameter.get("x-lenient") == "ignore"
         many, repeated = schema.get("type") == "array", parameter.get("explode", True)
-        if parameter["in"] == "query":
+        repeated_badly = len(set(values)) > 1 or (len(values) > 1 and not self.dialect.repeated)
+        if parameter["in"] == "query" and not self.dialect.loose_query and repeated_badly:
+            return [Broken(place, "repeated", False)]
+        if parameter["in"] == "query" and self.dialect.loose_query:
             # Empty values count as absent; of a repeated name the last counts.
             values = [v for v in values if v] if many and repeated else [v for v in values[-1:] if v]
         if many and not repeated:
@@ -264,7 +303,32 @@ class Document:
             found += [Broken(place, rule, ignored or word or self.excused(schema, kind, value)) for rule in rules]
         return found
 
-    def judge(self, path, method, request_path, query, body):
+    def form(self, schema, fields):
+        """Every `Broken` place in a form, as pairs of names and texts; all that is declared there is text."""
+        found = []
+        for name, declared in self.flat(schema)["properties"].items():
+            values = [value for given, value in fields if given == name]
+            if len(values) > 1:
+                found.append(Broken(f"body.{name}", "repeated", False))
+            for value in values:
+                found += self.value(declared, value, f"body.{name}")
+        return found
+
+    def body(self, operation, media_type, body):
+        """Every `Broken` place in a body, bytes or None."""
+        contents = self.resolve(operation["requestBody"])["content"]
+        kind = media_type.partition(";")[0].strip().lower()
+        if kind == "application/x-www-form-urlencoded" and kind in contents:
+            return self.form(contents[kind]["schema"], parse_qsl((body or b"").decode(errors="replace"), keep_blank_values=True))
+        if kind == "multipart/form-data" and kind in contents:
+            return self.form(contents[kind]["schema"], parts(media_type, body or b""))
+        # Without a body there need be no type, and no body at all counts as an empty object.
+        schema = next((content["schema"] for name, content in contents.items() if name.endswith("json")), None)
+        if schema is None:
+            return [Broken("body", "media type", False)] if body else []
+        return self.value(schema, json.loads(body) if body else {}, "body")
+
+    def judge(self, path, method, request_path, query, body, media_type=""):
         """Every `Broken` place of a request. `path` is the template, `body` bytes or None."""
         item = self.raw["paths"][path]
         operation = item[method.lower()]
@@ -285,23 +349,39 @@ class Document:
             elif parameter["in"] == "path":
                 broken += self.text(parameter, [in_path[parameter["name"]]])
         if "requestBody" in operation:
-            schema = self.resolve(operation["requestBody"])["content"]["application/json"]["schema"]
-            # No body at all counts as an empty object.
-            broken += self.value(schema, json.loads(body) if body else {}, "body")
+            broken += self.body(operation, media_type, body)
         return broken
 
+    def has_free_property(self, schema):
+        """Whether a property of such values, or of their items, may hold anything."""
+        if self.dialect.opaque and self.resolve(schema).get("x-opaque"):
+            return True
+        schema = self.flat(schema)
+        inside = [schema["items"]] if "items" in schema else []
+        for declared in schema.get("properties", {}).values():
+            declared = self.flat(declared)
+            if not UNDERSTOOD & set(declared):
+                return True
+            if not self.dialect.opaque and "items" in declared:
+                inside.append(declared["items"])
+        return any(map(self.has_free_property, inside))
 
-def has_free_property(document, path, method):
-    """Whether a property of the body may hold anything."""
-    document = Document(document)
-    operation = document.raw["paths"][path][method.lower()]
-    schema = document.resolve(document.resolve(operation["requestBody"])["content"]["application/json"]["schema"])
-    if schema.get("x-opaque"):
-        return True
-    schema = document.flat(schema)
-    return any(not UNDERSTOOD & set(document.flat(p)) for p in schema.get("properties", {}).values())
+
+def parts(media_type, body):
+    """A multipart form as pairs of names and texts."""
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(f"Content-Type: {media_type}\r\n\r\n".encode() + body)
+    return [(part.get_param("name", header="content-disposition"), (part.get_payload(decode=True) or b"").decode(errors="replace"))
+            for part in message.iter_parts()]
 
 
-def judge(document, path, method, url, body):
+def may_lose_its_fault(document, path, method, dialect="v3"):
+    """Whether a body can be bad as generated and good as sent: in a form all is text, and a property that may hold
+    anything is good whatever is in it."""
+    document = Document(document, dialect)
+    contents = document.resolve(document.raw["paths"][path][method.lower()]["requestBody"])["content"]
+    return any(not name.endswith("json") or document.has_free_property(content["schema"]) for name, content in contents.items())
+
+
+def judge(document, path, method, url, body, media_type="", dialect="v3"):
     sent = urlsplit(url)
-    return Document(document).judge(path, method, sent.path, sent.query, body)
+    return Document(document, dialect).judge(path, method, sent.path, sent.query, body, media_type)

@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
-"""Runs schemathesis against a seeded server, from the document the server hands out; run it as `just contract`.
+"""Runs schemathesis against a seeded server, from the documents the server hands out; run it as `just contract`.
 
-    run.py [--binary PATH] [--seconds N] [--seed N | --vary] [--keep DIR]
+    run.py [--binary PATH] [--seconds N] [--seed N | --vary] [--keep DIR] [--only PASS]...
 
-Two passes, each on a server of its own: a superuser with good and bad data, then somebody in no group with good
-data only, to whom the server answers otherwise. All phases and checks; `schemathesis.toml` has the settings,
-`hooks.py` the exemptions, `accepted.py` the places where the contract accepts what its schema forbids. The last
-line counts operations without and with findings.
+Passes, each on a server of its own: for `api/v3.yaml` and for `api/beta.yaml` (all families of paths at once) a
+superuser with good and bad data, then somebody in no group with good data only, to whom the server answers otherwise;
+for `api/oauth.yaml` nobody, with good and bad data. All phases and checks; `schemathesis.toml` has the settings,
+`hooks.py` the exemptions, `accepted.py` the places where the contract accepts what its schema forbids, `rules.py` the
+rules for personal access tokens that no schema can say, `pats.py` what their passes stand on. The last line counts operations of all documents without and with findings;
+an operation of `api/beta.yaml` counts once for every base that it is served at.
 """
 import argparse, http.cookiejar, json, os, secrets, shutil, signal, subprocess, sys, tempfile, urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "support"))
-import tessera
+sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
+import pats, tessera
 
 PLAIN_KEY = "key-of-the-plain-user-of-a-test-run"
 SEED = 20240903
@@ -161,10 +164,27 @@ def seed(server):
     }
 
 
-def settings(known):
-    """Half of what is generated for a place is one of the known values."""
-    lines = []
-    for number, (where, places) in enumerate(known.items()):
+# By document, what may be the answer to good data and to bad data. Rules beyond a schema refuse data that satisfies it:
+# unique names, keys of objects that do not exist, what the caller may not do. 302 is how the executor goes on. 5xx stays
+# a failure, and where it is not here, so do 405, 406, 413 and 415. Unlike the default, neither 401 nor 5xx counts as a
+# refusal of bad data; but 403 does: refused before the data was looked at.
+ANSWERS = {
+    "v3": (["2xx", 302, 400, 401, 403, 404, 409], [400, 403, 404, 405, 406, 409, 413, 415]),
+    # Good data never makes the caller unknown.
+    "beta": (["2xx", 400, 403, 404], [400, 403, 404, 405, 406, 413, 415]),
+    # Whoever is no client is refused with 401, whatever else is wrong (RFC 6749 §5.2).
+    "oauth": (["2xx", 400, 401], [400, 401, 405, 406, 413]),
+}
+
+
+def settings(document, target):
+    """What answers there may be, and how to log in; and half of what is generated for a place is one of the known values."""
+    good, bad = ANSWERS[document]
+    lines = ["[checks]", f"positive_data_acceptance = {{ expected-statuses = {json.dumps(good)} }}",
+             f"negative_data_rejection = {{ expected-statuses = {json.dumps(bad)} }}"]
+    for scheme, token in target.auth.items():
+        lines += [f"[auth.openapi.{scheme}]", f"bearer = {json.dumps(token)}"]
+    for number, (where, places) in enumerate(target.known.items()):
         if where:
             lines += ["[[operations]]", f"include-path-regex = {json.dumps(where)}"]
         for place, values in places.items():
@@ -174,28 +194,124 @@ def settings(known):
     return "\n" + "\n".join(lines) + "\n"
 
 
-def run(name, binary, program, seconds, number, mode, keep):
+@dataclass(frozen=True)
+class Pass:
+    name: str
+    document: str
+    # Of the time of all passes.
+    share: float
+    # "positive" is good data only.
+    mode: str
+    # Whether nothing is forbidden to the caller, so that every operation must have succeeded once.
+    everything: bool
+
+
+PASSES = [
+    Pass("superuser", "v3", 0.52, "all", True),
+    Pass("plain", "v3", 0.17, "positive", False),
+    Pass("tokens", "beta", 0.16, "all", True),
+    Pass("tokens-plain", "beta", 0.08, "positive", False),
+    Pass("oauth", "oauth", 0.07, "all", True),
+]
+
+
+# In less time, in seconds, a pass does not reach all of its operations.
+LEAST = 10
+
+
+@dataclass
+class Target:
+    """What a pass of schemathesis needs beside what all have in common."""
+    # Where the document is, and what its paths are below.
+    document: str | Path
+    base: str
+    # Known values (see `settings`), and what hooks.py is told.
+    known: dict
+    environment: dict
+    # {security scheme: bearer token}
+    auth: dict
+    # Gives complaints about the state that the pass has left the server in.
+    check: object
+
+
+def target_of_v3(one, server, _):
+    known, stand_ins = seed(server)
+    token = {"superuser": tessera.TOKEN, "plain": PLAIN_KEY}[one.name]
+
+    def check():
+        # A run that lost its rights on the way has seen little.
+        try:
+            if Client(server.base, token).call("GET", "/core/users/me/")["user"]["is_superuser"] != one.everything:
+                yield "the caller's rights have changed on the way"
+        except OSError as error:
+            yield f"the caller's token no longer works: {error}"
+
+    return Target(f"{server.base}/api/v3/schema/?format=json", f"{server.base}/api/v3", known,
+                  {"CONTRACT_STAND_INS": json.dumps(stand_ins[one.name])}, {"authentik": token}, check)
+
+
+def people(server):
+    """Usernames of somebody plain, somebody else, and somebody who may not log in."""
+    client = Client(server.base)
+    for name in ("plain", "other", "inactive"):
+        client.call("POST", "/core/users/", {"username": name, "name": f"The {name} one"})
+    return "plain", "other", "inactive"
+
+
+def deactivate(server, name):
+    """An account that may not log in; what it was given before stays."""
+    client = Client(server.base)
+    (user,) = client.call("GET", f"/core/users/?username={name}")["results"]
+    client.call("PATCH", f"/core/users/{user['pk']}/", {"is_active": False})
+
+
+def target_of_beta(one, server, scratch):
+    document = pats.fetch(server, "beta")
+    families = scratch / "beta.json"
+    families.write_text(json.dumps(pats.spread(document)))
+    seeded = pats.seed(server, *people(server), superuser=one.everything)
+    told = {"CONTRACT_STAND_INS": json.dumps(seeded.stand_ins), "CONTRACT_GIVEN": json.dumps(seeded.given),
+            "CONTRACT_TOKENS": f"{server.base}/personal-access-tokens/v1", "CONTRACT_BEARER": f"Bearer {seeded.bearer}"}
+    return Target(families, server.base, seeded.known, told, {"userAuth": seeded.bearer},
+                  lambda: pats.check_bearer(server, seeded.bearer, one.everything))
+
+
+def target_of_oauth(_, server, scratch):
+    names = people(server)
+    seeded = pats.seed_clients(server, *names)
+    deactivate(server, names[2])
+    told = {"CONTRACT_GIVEN": json.dumps(seeded.given), "CONTRACT_CLIENTS": json.dumps(seeded.clients)}
+    return Target(f"{server.base}/openapi/oauth.json", server.base, seeded.known, told, {},
+                  lambda: pats.check_clients(server, seeded))
+
+
+TARGETS = {"v3": target_of_v3, "beta": target_of_beta, "oauth": target_of_oauth}
+# The rate limit of the newer documents is about many requests, and these are many requests.
+SERVER = {"TESSERA_API_RATE": "0"}
+
+
+def run(one, binary, program, seconds, number, keep):
     """One pass; returns ({operations with findings}, number of operations, complaints)."""
-    print(f"\n==== as {name}, {mode} data, {seconds} s, seed {number}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="tessera-contract-") as scratch, tessera.Server(binary) as server:
-        known, stand_ins = seed(server)
-        token = {"superuser": tessera.TOKEN, "plain": PLAIN_KEY}[name]
-        report = Path(scratch) / "report.json"
+    print(f"\n==== {one.document} as {one.name}, {one.mode} data, {seconds} s, seed {number}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="tessera-contract-") as scratch, tessera.Server(binary, **SERVER) as server:
+        scratch = Path(scratch)
+        target = TARGETS[one.document](one, server, scratch)
+        report, tally = scratch / "report.json", scratch / "tally.json"
         environment = os.environ | {
-            "CONTRACT_TOKEN": token, "CONTRACT_STAND_INS": json.dumps(stand_ins[name]), "CONTRACT_HOOKS": str(HERE / "hooks.py"),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            "CONTRACT_DOCUMENT": one.document, "CONTRACT_STAND_INS": "{}", "CONTRACT_GIVEN": "[]",
+            "CONTRACT_CLIENTS": "[]", **target.environment,
+            "CONTRACT_TALLY": str(tally), "CONTRACT_HOOKS": str(HERE / "hooks.py"), "PYTHONDONTWRITEBYTECODE": "1",
         }
-        (Path(scratch) / "schemathesis.toml").write_text((HERE / "schemathesis.toml").read_text() + settings(known))
-        command = [program, "--config-file", "schemathesis.toml", "run", f"{server.base}/api/v3/schema/?format=json",
-                   "--url", f"{server.base}/api/v3", "--mode", mode, "--max-time", str(seconds), "--seed", str(number),
-                   "--report-json-path", report]
-        if name == "plain":
+        (scratch / "schemathesis.toml").write_text((HERE / "schemathesis.toml").read_text() + settings(one.document, target))
+        command = [program, "--config-file", "schemathesis.toml", "run", target.document, "--url", target.base,
+                   "--mode", one.mode, "--max-time", str(seconds), "--seed", str(number), "--report-json-path", report]
+        if not one.everything:
             # Being refused is what this pass is about.
             command += ["--warnings", "off"]
         # In a folder of its own, since hypothesis and schemathesis leave files where they run.
         done = subprocess.run([str(c) for c in command], cwd=scratch, env=environment, timeout=seconds * 2 + 300)
         if keep:
-            shutil.copytree(scratch, keep / name, dirs_exist_ok=True)
+            shutil.copytree(scratch, keep / one.name, dirs_exist_ok=True)
         told = json.loads(report.read_text()) if report.exists() else None
         complaints = []
         if told is None or told["operations"] is None:
@@ -206,36 +322,37 @@ def run(name, binary, program, seconds, number, mode, keep):
             complaints.append(f"{untested} operations were not reached")
         if done.returncode and not failing and not complaints:
             complaints.append(f"schemathesis ended with {done.returncode}")
-        # A run that lost its rights on the way has seen little.
-        try:
-            if Client(server.base, token).call("GET", "/core/users/me/")["user"]["is_superuser"] != (name == "superuser"):
-                complaints.append("the caller's rights have changed on the way")
-        except OSError as error:
-            complaints.append(f"the caller's token no longer works: {error}")
+        if one.everything and one.document != "v3" and not tally.exists():
+            complaints.append("hooks.py has counted nothing")
+        elif one.everything and one.document != "v3":
+            complaints += [f"{operation} has never succeeded" for operation, statuses in json.loads(tally.read_text()).items()
+                           if not any(status.startswith("2") for status in statuses)]
+        complaints += target.check()
     return failing, told["operations"]["tested"], complaints
 
 
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--binary", type=Path, help="a built server (default: build one)")
-    ask.add_argument("--seconds", type=int, default=600, help="for both passes together (default: 600)")
+    ask.add_argument("--seconds", type=int, default=600, help="for all passes together (default: 600)")
     ask.add_argument("--seed", type=int, default=SEED, help=f"of the generated data (default: {SEED})")
     ask.add_argument("--vary", action="store_true", help="a new seed; it is printed")
     ask.add_argument("--keep", type=Path, help="a folder for schemathesis' reports")
+    ask.add_argument("--only", action="append", choices=[one.name for one in PASSES], help="this pass, which gets all of the time")
     asked = ask.parse_args()
     number = secrets.randbelow(2**32) if asked.vary else asked.seed
     # So that servers and folders go away then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     binary = asked.binary or tessera.cargo_build("--bin", "tessera")["tessera"]
     program = tessera.python_with(HERE / "requirements.txt").parent / "schemathesis"
-    long = max(1, asked.seconds * 3 // 4)
-    passes = [("superuser", long, "all"), ("plain", max(1, asked.seconds - long), "positive")]
-    failing, operations, complaints = set(), 0, []
-    for name, seconds, mode in passes:
-        bad, count, more = run(name, binary, program, seconds, number, mode, asked.keep)
-        failing |= bad
-        operations = max(operations, count)
-        complaints += [f"{name}: {complaint}" for complaint in more]
+    passes = [one for one in PASSES if not asked.only or one.name in asked.only]
+    shares = sum(one.share for one in passes)
+    failing, operations, complaints = set(), {}, []
+    for one in passes:
+        bad, count, more = run(one, binary, program, max(LEAST, round(asked.seconds * one.share / shares)), number, asked.keep)
+        failing |= {f"{operation} ({one.document})" for operation in bad}
+        operations[one.document] = max(operations.get(one.document, 0), count)
+        complaints += [f"{one.name}: {complaint}" for complaint in more]
     print()
     for operation in sorted(failing):
         print(f"finding: {operation}")
@@ -243,7 +360,7 @@ def main():
         print(f"complaint: {complaint}")
     # Requests beside the documented operations (another method) have findings of their own.
     failed = len(failing) + len(complaints)
-    print(f"{max(0, operations - len(failing))} passed, {failed} failed")
+    print(f"{max(0, sum(operations.values()) - len(failing))} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
 

@@ -39,6 +39,16 @@ class Broken(SystemExit):
     """The server does not do what every suite relies on."""
 
 
+def pat(binary, home, environment, owner, name, *options):
+    """The id and the secret of a new personal access token of `owner`, made on the command line beside a server."""
+    command = [str(binary), "pat", "create", "--owner", owner, "--name", name, *options]
+    done = subprocess.run(command, cwd=home, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    printed = dict(re.findall(r"^(id|secret)\s+([0-9a-f]+)\s*$", done.stdout, re.M))
+    if done.returncode or len(printed) != 2:
+        raise Broken(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return printed["id"], printed["secret"]
+
+
 class Server:
     """A server in a folder of its own, on free ports of the loopback address; use it in a `with` statement."""
 
@@ -119,6 +129,9 @@ class Server:
             ended = process.wait()
         if ended != 0:
             raise Broken(f"the server ended with {ended} on SIGTERM:\n{(self.home / 'stderr').read_text()[-4000:]}")
+
+    def pat(self, owner, name, *options):
+        return pat(self.binary, self.home, self.environment(), owner, name, *options)
 
     def add_scores(self, *scores):
         """Puts reputation scores, (identifier, ip, score), into the table: only logins make them. Returns their keys."""

@@ -1,5 +1,6 @@
 // What people do on the pages, each in light, in dark, and without JavaScript.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 import { VARIANTS, base, focused, look, start, stop, visitor } from "./browser.mjs";
 
@@ -249,15 +250,108 @@ scenario("only the keyboard", async (seen) => {
   await page.keyboard.type(setting.password);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "You are signed in", exact: true }).waitFor();
-  for (const text of ["Sign out", "Change your password", "Browse the API"]) {
+  for (const text of ["Sign out", "Change your password", "Your tokens", "Browse the API"]) {
     await page.keyboard.press("Tab");
     assert.deepEqual(await focused(page), { text, ring: true });
   }
-  await page.keyboard.press("Shift+Tab");
-  await page.keyboard.press("Shift+Tab");
+  for (let back = 0; back < 3; back++) await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Enter");
   await page.waitForURL((url) => !["/", "/if/user/"].includes(url.pathname));
 });
+
+/** What a command outside of the browser is answered: status and body. */
+function curl(at, ...options) {
+  const text = execFileSync("curl", ["-s", "-w", "\n%{http_code}", ...options, `${base}${at}`], { encoding: "utf8" });
+  const end = text.lastIndexOf("\n");
+  return { status: Number(text.slice(end + 1)), body: text.slice(0, end) };
+}
+
+/** Copies a field as people do, and says what ends up where it is pasted. */
+async function copied(page, label, paste) {
+  await page.getByLabel(label, { exact: true }).click();
+  await page.keyboard.press("Control+A");
+  await page.keyboard.press("Control+C");
+  await paste.fill("");
+  await paste.click();
+  await page.keyboard.press("Control+V");
+  return paste.inputValue();
+}
+
+scenario("a personal access token", async (seen) => {
+  const { page, variant } = seen;
+  await signIn(page, `tokens-${variant}`);
+  await page.getByRole("link", { name: "Your tokens" }).click();
+  assert.equal(path(page), "/if/user/tokens/");
+  await page.getByText("New personal access token").click();
+  await page.getByLabel("Name", { exact: true }).fill("For the nightly run");
+  await page.getByLabel("Everything you may do").check();
+  await page.getByLabel("Ends", { exact: true }).selectOption("In 90 days");
+  await look(seen, "tokens-form", "Your tokens");
+  await press(page, "Make the token");
+  await look(seen, "token-made", "Copy your new token");
+  await page.getByText("New personal access token").click();
+  const paste = page.getByLabel("Name", { exact: true });
+  const id = await copied(page, "Client ID", paste);
+  const secret = await copied(page, "Client secret", paste);
+  assert.match(id, /^[0-9a-f]{32}$/);
+  assert.match(secret, /^[0-9a-f]{64}$/);
+  const trade = () => curl("/oauth/token", "-d", `grant_type=client_credentials&client_id=${id}&client_secret=${secret}`);
+  const bearer = `Authorization: Bearer ${JSON.parse(trade().body).access_token}`;
+  const mine = curl("/beta/personal-access-tokens?owner-id=me", "-H", bearer);
+  assert.equal(mine.status, 200);
+  assert.deepEqual(JSON.parse(mine.body).map(({ name, scope }) => [name, scope]), [["For the nightly run", ["sp:scopes:all"]]]);
+  await page.goto("/if/user/tokens/");
+  assert.ok(!(await page.content()).includes(secret), "shown once");
+  await look(seen, "tokens", "Your tokens");
+  assert.ok(await page.getByText(/ends \d+ \w+ \d{4}$/).first().isVisible());
+  await page.goto("/if/user/tokens/");
+  await page.getByLabel("Revoke For the nightly run").click();
+  await page.getByRole("button", { name: "Revoke now: For the nightly run" }).click();
+  assert.match(await page.getByRole("status").textContent(), /revoked/);
+  assert.equal(await page.getByText("For the nightly run").count(), 0);
+  assert.equal(curl("/beta/personal-access-tokens?owner-id=me", "-H", bearer).status, 401);
+  assert.equal(trade().status, 401);
+});
+
+scenario("an API token and an app password", async (seen) => {
+  const { page, variant } = seen;
+  await signIn(page, `keys-${variant}`, setting.password, "/flows/-/default/authentication/?next=%2Fif%2Fuser%2Ftokens%2F");
+  const make = async (kind, identifier) => {
+    await page.getByText("New API token or app password").click();
+    await page.getByLabel("Identifier").fill(identifier);
+    await page.getByLabel("Kind").selectOption(kind);
+    await press(page, "Make the token");
+  };
+  await make("API token", `api-${variant}`);
+  const key = `Authorization: Bearer ${await page.getByLabel("Key", { exact: true }).inputValue()}`;
+  assert.equal(JSON.parse(curl("/api/v3/core/users/me/", "-H", key).body).user.username, `keys-${variant}`);
+  await make("App password", `app-${variant}`);
+  await look(seen, "app-password-made", "Copy your new token");
+  const password = await page.getByLabel("App password", { exact: true }).inputValue();
+  await make("API token", `api-${variant}`);
+  await look(seen, "tokens-taken", "Error: Your tokens");
+  assert.equal(await page.getByRole("alert").textContent().then((text) => text.trim()), "Another token has this name.");
+  assert.equal(await page.getByLabel("Identifier").inputValue(), `api-${variant}`, "what was typed is kept");
+  await page.getByLabel(`Revoke api-${variant}`).click();
+  await page.getByRole("button", { name: `Revoke now: api-${variant}` }).click();
+  assert.match(await page.getByRole("status").textContent(), /revoked/);
+  assert.equal(curl("/api/v3/core/users/me/", "-H", key).status, 403);
+  const other = await visitor(VARIANTS.find(({ name }) => name === variant));
+  await signIn(other.page, `keys-${variant}`, password);
+  assert.equal(path(other.page), "/");
+  await other.context.close();
+});
+
+scenario("tokens of nobody, and of a forged form", async ({ page, context, variant }) => {
+  await page.goto("/if/user/tokens/");
+  assert.match(path(page), /^\/if\/flow\/default-authentication-flow\//);
+  await signIn(page, `keys-${variant}`);
+  const form = { csrf: "x", do: "make-pat", name: "forged" };
+  const answer = await context.request.post("/if/user/tokens/", { form });
+  assert.equal(answer.status(), 403);
+  await page.goto("/if/user/tokens/");
+  assert.equal(await page.getByText("forged").count(), 0);
+}, VARIANTS.slice(0, 1));
 
 scenario("headers", async ({ context }) => {
   const answer = await context.request.get("/if/flow/default-authentication-flow/");

@@ -3,7 +3,8 @@ import json, sqlite3, urllib.request
 from urllib.parse import urlsplit
 
 PASSWORD = "a-long-password-of-a-test"
-SCENARIOS = ("in", "change", "expired", "denied", "recovery", "out", "stay", "keyboard", "elsewhere")
+SCENARIOS = ("in", "change", "expired", "denied", "recovery", "out", "stay", "keyboard", "elsewhere", "tokens",
+             "keys")
 
 
 class Api:

@@ -118,7 +118,7 @@ pub struct Account {
 /// What a bearer token says, once it is known to be ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
-    /// Whom it was issued to: a personal access token, for now.
+    /// The personal access token it was issued to.
     pub client: Uuid,
     pub scopes: Vec<String>,
     pub expires: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Who wants a token: for now, always a personal access token (RFC 6749 §2.3; contract: sailpoint-pat §7).
+//! Who wants a token: a personal access token (RFC 6749 §2.3; contract: sailpoint-pat §7).
 //!
 //! A client is remembered by the digest of its secret, for the generation it was read in ([`crate::db`]), so that a
 //! busy one costs no query; whether it has ended is checked every time. Whatever is wrong, the caller learns the same.

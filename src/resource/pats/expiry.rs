@@ -25,24 +25,16 @@ pub async fn sweep(ctx: &Ctx) -> Result<u64> {
     }
     let ids: Vec<_> = ended.iter().map(|token| token.id).collect();
     store::mark_ended(tx.conn(), &ids).await?;
-    for token in &ended {
-        record(ctx, &tx, token).await?;
+    for (token, owner) in store::by_ids(tx.conn(), &ids).await? {
+        record(ctx, &tx, &token, &owner);
     }
     tx.commit().await?;
     Ok(u64::try_from(ended.len()).unwrap_or(u64::MAX))
 }
 
 /// Writes the event about a token's end.
-///
-/// # Errors
-/// When the database is away.
-pub async fn record(ctx: &Ctx, tx: &Tx, token: &Model) -> Result<()> {
+pub fn record(ctx: &Ctx, tx: &Tx, token: &Model, owner: &users::Model) {
     let event = service::named(Event::updated(&token.subject()), "EXPIRED");
     let event = event.saying(format!("The personal access token {} has ended.", token.name));
-    let event = match users::store::by_id(tx.conn(), token.owner_id).await? {
-        Some(owner) => event.of_user(owner.id, &owner.username, &owner.email),
-        None => event.of_nobody(),
-    };
-    audit::record(tx, ctx, event);
-    Ok(())
+    audit::record(tx, ctx, event.of_user(owner.id, &owner.username, &owner.email));
 }

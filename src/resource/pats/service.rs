@@ -251,7 +251,8 @@ async fn write(ctx: &Ctx, tx: &mut Tx, caller: &Principal, token: Model, change:
     }
     if before.is_expired(ctx.now) && !before.end_recorded && !after.is_expired(ctx.now) {
         // Nobody would find it any more.
-        expiry::record(ctx, tx, &before).await?;
+        let owner = users::store::by_id(tx.conn(), before.owner_id).await?.ok_or(Error::NotFound)?;
+        expiry::record(ctx, tx, &before, &owner);
     }
     let token = store::update(tx.conn(), after.into_active_model().reset_all()).await?;
     let mut diff = serde_json::Map::new();
